@@ -1,0 +1,58 @@
+"""Scratch memory that training steps recycle, so that a step allocates nothing."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+def aligned_empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Like ``numpy.empty``, with the first element on a 64-byte boundary."""
+    dtype = np.dtype(dtype)
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    size = prod(shape) * dtype.itemsize
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size].view(dtype).reshape(shape)
+
+
+class Arena:
+    """Hands out scratch arrays and takes all of them back at once.
+
+    The n-th request after `start` gets the n-th array of the pool again, as long as its shape and dtype are
+    the same; a step asks for the same arrays in the same order every time. Each number of rows has a pool of its
+    own, so that the short last batch of an epoch does not throw the others away.
+    """
+
+    def __init__(self) -> None:
+        self._pools: dict[int, list[NDArray[Any]]] = {}
+        self._pool: list[NDArray[Any]] = []
+        self._next = 0
+        self.allocations = 0
+
+    def start(self, rows: int) -> None:
+        """Begin a step on ``rows`` rows: every array handed out for as many rows before is free again."""
+        self._pool = self._pools.setdefault(rows, [])
+        self._next = 0
+
+    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        """An array with arbitrary contents, valid until the next `start`."""
+        index = self._next
+        self._next = index + 1
+        pool = self._pool
+        if index < len(pool):
+            array = pool[index]
+            if array.shape == shape and array.dtype == dtype:
+                return array
+            wanted = (shape,) if isinstance(shape, int) else tuple(shape)
+            if array.shape == wanted and array.dtype == dtype:
+                return array
+        array = aligned_empty(shape, dtype)
+        self.allocations += 1
+        pool[index : index + 1] = [array]
+        return array

@@ -1,0 +1,74 @@
+"""The Context: what a layer or a loss may know about the step it is part of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import DTypeLike
+
+from nnplug.arena import Arena, aligned_empty
+from nnplug.specs import Array
+from nnplug.streams import Streams
+
+
+class Context:
+    """Handed to ``forward``, ``backward`` and ``value_and_grad``; ``Context()`` works by hand.
+
+    Attributes:
+        training: True in a training step; dropout drops and running statistics move only then.
+        need_dx: in ``backward``, whether the gradient with respect to x will be used; if not, None may be returned.
+        dtype: the model's floating-point dtype.
+        path: the layer's path in the model, such as ``block1.affine2``.
+    """
+
+    __slots__ = ("_arena", "_children", "_streams", "dtype", "need_dx", "path", "training")
+
+    def __init__(
+        self,
+        *,
+        training: bool = False,
+        need_dx: bool = True,
+        dtype: DTypeLike = "float64",
+        seed: int | Streams = 0,
+        arena: Arena | None = None,
+        path: str = "",
+    ) -> None:
+        self.training = training
+        self.need_dx = need_dx
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.path = path
+        self._streams = seed if isinstance(seed, Streams) else Streams(seed)
+        self._arena = arena
+        self._children: dict[tuple[str, bool], Context] = {}
+
+    @property
+    def rng(self) -> Generator:
+        """This layer's own random stream; the same seed and path give the same numbers."""
+        return self._streams.get("layer", self.path)
+
+    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
+        """Scratch memory like ``numpy.empty``, 64-byte aligned, valid until the step ends.
+
+        The default dtype is the model's.
+        """
+        if dtype is None:
+            dtype = self.dtype
+        return aligned_empty(shape, dtype) if self._arena is None else self._arena.empty(shape, dtype)
+
+    def child(self, name: str, need_dx: bool = True) -> Context:
+        """The context for a child of a composite: its path, its random stream, the same scratch memory."""
+        key = (name, need_dx)
+        found = self._children.get(key)
+        if found is None:
+            path = f"{self.path}.{name}" if self.path else name
+            found = self._children[key] = Context(
+                training=self.training,
+                need_dx=need_dx,
+                dtype=self.dtype,
+                seed=self._streams,
+                arena=self._arena,
+                path=path,
+            )
+        return found

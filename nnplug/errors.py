@@ -1,0 +1,60 @@
+"""The exceptions: one small tree, so that ``except nnplug.NnplugError`` catches everything we raise on purpose.
+
+Each message says where, what was given, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+class NnplugError(Exception):
+    """Base of every error that nnplug raises on purpose."""
+
+
+class RegistryError(NnplugError):
+    """A name that no installed plugin provides, that two of them claim, or a registration that is refused."""
+
+
+class PluginError(RegistryError):
+    """A plugin that cannot be imported, breaks a contract or returns something else than it declared."""
+
+
+class ShapeError(NnplugError):
+    """Shapes that do not fit together; found while planning, before any memory is allocated."""
+
+
+class DataError(NnplugError):
+    """Data that cannot be trained on: missing files, NaN, wrong targets, an empty split."""
+
+
+class ModelFileError(NnplugError):
+    """A file that is no model of ours, or whose contents contradict each other."""
+
+
+class DivergedError(NnplugError):
+    """Training produced a loss that is not finite."""
+
+
+@frozen
+class Problem:
+    """One thing that is wrong in a config: the dotted path to it, and a sentence."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(NnplugError):
+    """A config that was refused; ``problems`` lists every reason at once."""
+
+    def __init__(self, problems: list[Problem], source: str = "") -> None:
+        super().__init__(problems, source)
+        self.problems = problems
+        self.source = source
+
+    def __str__(self) -> str:
+        where = f"{self.source}: " if self.source else ""
+        return "\n".join(f"{where}{problem}" for problem in self.problems)

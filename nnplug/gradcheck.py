@@ -1,0 +1,46 @@
+"""Numerical gradients, to hold analytic ones against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from nnplug.specs import Array
+
+
+def numerical_gradient(f: Callable[[], float], x: Array, h: float = 1e-5) -> Array:
+    """The gradient of ``f()`` with respect to ``x`` by central differences, ``(f(x + h) - f(x - h)) / 2h``.
+
+    ``x`` is changed in place, one element at a time, and put back. Use float64: the error is of order h**2 from the
+    formula and eps / h from rounding.
+
+    Args:
+        f: a function without arguments that reads ``x``.
+        x: a writable floating-point array of any shape.
+        h: the distance of the two points.
+    """
+    grad = np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        kept = x[index]
+        x[index] = kept + h
+        above = f()
+        x[index] = kept - h
+        below = f()
+        x[index] = kept
+        grad[index] = (above - below) / (2 * h)
+    return grad
+
+
+def relative_error(a: Array, b: Array) -> float:
+    """The largest elementwise relative error, ``max(|a - b| / max(1e-8, |a| + |b|))``, as CS231n defines it."""
+    return float(np.max(np.abs(a - b) / np.maximum(1e-8, np.abs(a) + np.abs(b)), initial=0.0))
+
+
+def norm_error(a: Array, b: Array) -> float:
+    """The error relative to the norm, ``|a - b| / max(|a|, |b|)``; 0 where both are zero.
+
+    A single element near zero or near a kink cannot spoil it, as it can `relative_error`.
+    """
+    scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
+    return float(np.linalg.norm(a - b)) / scale if scale > 0 else 0.0
