@@ -25,3 +25,38 @@ from nnplug.history import History, Run
 from nnplug.hookspecs import hookimpl
 from nnplug.paths import data_dir, offline
 from nnplug.specs import Array, ArraySpec, Batch, Dataset, Params, ParamSpec, Plan, Source, StateSpec, Step
+
+__all__ = [
+    "Array",
+    "ArraySpec",
+    "Batch",
+    "Callback",
+    "ConfigError",
+    "Context",
+    "DataError",
+    "DataLoader",
+    "Dataset",
+    "DivergedError",
+    "History",
+    "Initializer",
+    "Layer",
+    "Loss",
+    "Metric",
+    "ModelFileError",
+    "NnplugError",
+    "ParamSpec",
+    "Params",
+    "Plan",
+    "PluginError",
+    "RegistryError",
+    "Run",
+    "Schedule",
+    "ShapeError",
+    "Source",
+    "StateSpec",
+    "Step",
+    "UpdateRule",
+    "data_dir",
+    "hookimpl",
+    "offline",
+]

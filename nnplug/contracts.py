@@ -161,7 +161,7 @@ class Initializer(ABC):
 
     @abstractmethod
     def __call__(self, rng: Generator, spec: ParamSpec, dtype: Any) -> Array:
-        """Draw an array of ``spec.shape`` and ``dtype`` from ``rng``; ``spec.fan_in`` and ``spec.fan_out`` are known."""
+        """Draw an array of ``spec.shape`` and ``dtype`` from ``rng``; with ``spec.fan_in`` and ``spec.fan_out``."""
 
 
 @frozen
