@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ class History:
         epochs: one row an epoch: ``epoch``, ``step``, ``learning_rate``, ``train_seconds``, then ``train_loss``,
             ``validation_accuracy`` and so on for each split that was evaluated.
         monitor: the column that decided which parameters are best, such as ``validation_accuracy``; or None.
+        higher_is_better: whether more of what is monitored is better.
         best_epoch: the epoch whose parameters the model holds; None where nothing was monitored.
         stopped: why training ended: ``finished``, ``interrupted``, or what a callback said.
         train_seconds: time spent in steps alone: no loading, no evaluation.
@@ -28,13 +30,14 @@ class History:
     losses: array[float] = field(factory=lambda: array("d"))
     epochs: list[Row] = field(factory=list)
     monitor: str | None = None
+    higher_is_better: bool = True
     best_epoch: int | None = None
     stopped: str = ""
     train_seconds: float = 0.0
 
     def column(self, name: str) -> list[float]:
         """One column of ``epochs``; NaN where an epoch has no such value."""
-        return [row.get(name, float("nan")) for row in self.epochs]
+        return [row.get(name, nan) for row in self.epochs]
 
 
 @define
@@ -45,7 +48,6 @@ class Run:
         model: the `nnplug.Model` in training.
         history: what happened so far.
         monitor: the column of the history that "best" refers to, or None.
-        higher_is_better: whether more of it is better.
         total_steps: how many updates are planned.
         total_epochs: how many epochs are planned; the last may be cut short.
         folder: where the run's files go; None in a run that keeps none.
@@ -59,11 +61,15 @@ class Run:
     total_steps: int
     total_epochs: int
     monitor: str | None = None
-    higher_is_better: bool = True
     folder: Path | None = None
     step: int = 0
     epoch: int = 0
     stop_reason: str = ""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether more of what is monitored is better."""
+        return self.history.higher_is_better
 
     def stop(self, reason: str) -> None:
         """Ask for training to end after this step; ``reason`` is told to the user."""

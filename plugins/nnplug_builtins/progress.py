@@ -1,0 +1,101 @@
+"""Shows how training goes."""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+from typing import Any
+
+from attrs import define, field
+
+from nnplug import Callback, Run, hookimpl
+
+REFRESH_SECONDS = 0.1
+RECENT_STEPS = 100
+BOOKKEEPING = ("epoch", "step", "learning_rate", "train_seconds")  # columns of the history that are no results
+
+
+@define
+class Progress(Callback):
+    """Writes a line for each epoch to stderr; on a terminal, a bar below them counts the steps.
+
+    The bar shows the mean loss of the last hundred batches. Seconds are those that passed since the line before,
+    evaluation included.
+    """
+
+    _bar: Any = field(init=False, default=None, repr=False, eq=False)
+    _started: float = field(init=False, default=0.0, repr=False, eq=False)
+    _line_at: float = field(init=False, default=0.0, repr=False, eq=False)
+    _bar_at: float = field(init=False, default=0.0, repr=False, eq=False)
+
+    def start(self, run: Run) -> None:
+        """Open the bar if somebody can see it."""
+        self._started = self._line_at = perf_counter()
+        self._bar = None
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                initial=run.step,
+                total=run.total_steps,
+                desc=f"epoch {run.epoch + 1}/{run.total_epochs}",
+                unit=" steps",
+                file=sys.stderr,
+                dynamic_ncols=True,
+                leave=False,
+                mininterval=0,  # `step` sees to that
+            )
+
+    def step(self, run: Run) -> None:
+        """Move the bar, ten times a second at most."""
+        if self._bar is None:
+            return
+        now = perf_counter()
+        if now - self._bar_at < REFRESH_SECONDS:
+            return
+        self._bar_at = now
+        recent = run.history.losses[-RECENT_STEPS:]
+        if recent:
+            self._bar.set_postfix_str(f"loss {sum(recent) / len(recent):#.4g}", refresh=False)
+        self._bar.set_description_str(f"epoch {min(run.epoch + 1, run.total_epochs)}/{run.total_epochs}", refresh=False)
+        self._bar.update(run.step - self._bar.n)
+
+    def epoch(self, run: Run) -> None:
+        """Write the line of the epoch that just ended."""
+        row = run.history.epochs[-1]
+        now = perf_counter()
+        width = len(str(run.total_epochs))
+        results = "".join(f"{name} {value:<#9.4g}  " for name, value in row.items() if name not in BOOKKEEPING)
+        self._say(f"epoch {int(row['epoch']):{width}}/{run.total_epochs}  {results}{now - self._line_at:6.1f} s")
+        self._line_at = now
+
+    def stop(self, run: Run) -> None:
+        """Take the bar away and say how it ended."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        extent = f"{_count(run.epoch, 'epoch')}, {_count(run.step, 'step')}, {perf_counter() - self._started:.1f} s"
+        reason = run.history.stopped or run.stop_reason or "ended"
+        best = run.history.best_epoch
+        line = f"trained for {extent}: {reason}"
+        if run.monitor and best:
+            line += f"; best {run.monitor} {run.history.column(run.monitor)[best - 1]:.4g} (epoch {best})"
+        self._say(line)
+
+    def _say(self, line: str) -> None:
+        """Write a line, above the bar if there is one."""
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+        else:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+@hookimpl
+def nnplug_callbacks() -> dict[str, type[Callback]]:
+    """Register ``progress``."""
+    return {"progress": Progress}
