@@ -21,7 +21,22 @@ class PluginError(RegistryError):
 
 
 class ShapeError(NnplugError):
-    """Shapes that do not fit together; found while planning, before any memory is allocated."""
+    """Shapes that do not fit together; found while planning, before any memory is allocated.
+
+    A layer raises it with a message; the composites around it add where the layer stands.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message, path)
+        self.message = message
+        self.path = path
+
+    def within(self, path: str) -> ShapeError:
+        """The same error, seen from outside: ``path`` is where the layer that raised it stands."""
+        return ShapeError(self.message, f"{path}.{self.path}" if self.path else path)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 class DataError(NnplugError):

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
 
 if TYPE_CHECKING:
-    from nnplug.contracts import Initializer
+    from nnplug.contracts import Initializer, Layer
 
 Array: TypeAlias = NDArray[Any]
 Params: TypeAlias = Mapping[str, Any]  # name -> array, and for a composite: child's name -> Params
@@ -90,13 +90,13 @@ class Plan:
         out: the sample that comes out.
         params: parameters by name.
         state: state by name.
-        children: a composite's layers by name, each with its own plan.
+        children: a composite's layers by name, each with its own plan: ``{"inner": (layer, layer.plan(x))}``.
     """
 
     out: ArraySpec
     params: Mapping[str, ParamSpec] = field(factory=dict)
     state: Mapping[str, StateSpec] = field(factory=dict)
-    children: Mapping[str, Plan] = field(factory=dict)
+    children: Mapping[str, tuple[Layer, Plan]] = field(factory=dict)
 
 
 @frozen
@@ -119,8 +119,10 @@ class Step:
 class Source(Protocol):
     """A stream of batches, for data that is not an array: shards, a generator, a socket."""
 
-    rows: int | None
-    """The number of rows in one epoch; None if nobody knows."""
+    @property
+    def rows(self) -> int | None:
+        """The number of rows in one epoch; None if nobody knows."""
+        ...
 
     def batches(self, batch_size: int, rng: Generator | None, start: int = 0) -> Iterator[Batch]:
         """Yield one epoch as ``(x, y, weight or None)``, from batch number ``start`` on.

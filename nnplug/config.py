@@ -1,0 +1,211 @@
+"""The config: TOML or a dict -> a frozen, validated Experiment, with every error at once; and back."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from attrs import Attribute, field, frozen
+from attrs.validators import and_, ge, gt, in_, lt, min_len, optional
+
+from nnplug.contracts import Callback, DataLoader, Layer, Loss, Metric, UpdateRule
+from nnplug.errors import ConfigError, NnplugError, Problem
+from nnplug.options import INVALID, fill
+from nnplug.registry import Registry
+
+Split = Literal["train", "validation", "test"]
+
+
+@frozen
+class ModelConfig:
+    """What the network is.
+
+    Args:
+        layers: the layers from input to output.
+        loss: what training makes small.
+        l2: adds 0.5 * l2 * sum(W**2) over the parameters that decay (weights, not biases) to the loss.
+        input_shape: the shape of one sample; default: read off the data.
+        input_dtype: what x is cast to; default: the model's dtype; an integer type for layers that take indices.
+    """
+
+    layers: tuple[Layer | str, ...] = field(validator=min_len(1))
+    loss: Loss | str = "softmax"
+    l2: float = field(default=0.0, validator=ge(0))
+    input_shape: tuple[int, ...] | None = None
+    input_dtype: str | None = field(
+        default=None, validator=optional(in_(("float32", "float64", "int32", "int64", "uint8")))
+    )
+
+
+def _one_length(instance: Any, attribute: Attribute[Any], iterations: int | None) -> None:
+    if iterations is not None and instance.epochs is not None:
+        raise ValueError("give 'epochs' or 'iterations', not both")
+
+
+@frozen
+class TrainConfig:
+    """How long and on what the network is trained.
+
+    Args:
+        epochs: how many times all training rows are seen; default 10, unless iterations are given.
+        iterations: how many updates are made, instead of epochs.
+        batch_size: rows in an update; the last of an epoch may be smaller.
+        validation: the fraction of the training rows held out for validation where the data has no such split.
+        monitor: what "best" means: loss or a metric, on validation; default: the loss's first metric.
+        metrics: what is evaluated beside the loss; default: the loss's own.
+        evaluate: the splits that are evaluated after every epoch.
+        class_weights: a weight for each class, or "balanced": inversely proportional to its frequency.
+        callbacks: who watches the run.
+        max_seconds: ends training after so many seconds, at the end of a step.
+    """
+
+    epochs: int | None = field(default=None, validator=optional(ge(1)))
+    iterations: int | None = field(default=None, validator=[optional(ge(1)), _one_length])
+    batch_size: int = field(default=128, validator=ge(1))
+    validation: float = field(default=0.0, validator=and_(ge(0), lt(1)))
+    monitor: str | None = None
+    metrics: tuple[Metric | str, ...] | None = None
+    evaluate: tuple[Split, ...] = ("train", "validation")
+    class_weights: tuple[float, ...] | Literal["balanced"] | None = None
+    callbacks: tuple[Callback | str, ...] = ()
+    max_seconds: float | None = field(default=None, validator=optional(gt(0)))
+
+
+@frozen
+class PluginsConfig:
+    """Which plugins may be used.
+
+    Args:
+        disable: distributions, or dist:name, that are not used.
+        only: if given, no other distributions are used.
+        prefer: distributions that win where several provide a name.
+    """
+
+    disable: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    prefer: tuple[str, ...] = ()
+
+
+@frozen
+class Experiment:
+    """A whole training job.
+
+    Args:
+        data: where data comes from.
+        model: what the network is.
+        update: how parameters move.
+        train: how long and on what.
+        plugins: which plugins may be used.
+        seed: what all random numbers follow from.
+        dtype: the model's floating-point type.
+    """
+
+    data: DataLoader | str
+    model: ModelConfig
+    update: UpdateRule | str = "sgd"
+    train: TrainConfig = field(factory=TrainConfig)
+    plugins: PluginsConfig = field(factory=PluginsConfig)
+    seed: int = field(default=0, validator=ge(0))
+    dtype: Literal["float32", "float64"] = "float32"
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a config file.
+
+    Raises:
+        ConfigError: there is no such file, or it is no TOML, with the line.
+    """
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError([Problem("", f"is not valid TOML: {error}")], str(path)) from None
+
+
+def build_section(cls: type, table: Mapping[str, Any], registry: Registry, path: str = "", source: str = "") -> Any:
+    """Make one of the classes of this module out of a table.
+
+    Raises:
+        ConfigError: with everything that is wrong.
+    """
+    problems: list[Problem] = []
+    section = fill(cls, table, path, registry, problems, what=f"[{path}]" if path else "the config")
+    if section is INVALID:
+        raise ConfigError(problems, source)
+    return section
+
+
+def parse(raw: Mapping[str, Any], registry: Registry, source: str = "") -> tuple[Experiment, Registry]:
+    """Validate a whole config and build its components.
+
+    Args:
+        raw: what the file says.
+        registry: where names are looked up.
+        source: the file's name, for messages.
+
+    Returns:
+        the experiment, and the registry as its ``[plugins]`` table switches it.
+
+    Raises:
+        ConfigError: with everything that is wrong.
+    """
+    table = raw.get("plugins", {})
+    if isinstance(table, Mapping):
+        plugins = build_section(PluginsConfig, table, registry, "plugins", source)
+        registry = registry.configured(plugins.prefer, plugins.disable, plugins.only)
+    return build_section(Experiment, raw, registry, source=source), registry
+
+
+def set_value(raw: dict[str, Any], assignment: str) -> None:
+    """Change one value of a raw config: ``train.epochs=5``, ``model.layers[0].units=64``, ``update.type=adam``.
+
+    The value is read as TOML; what is no TOML is a text. Missing tables on the way are made; a text such as
+    ``"relu"`` that stands for a table becomes one.
+
+    Raises:
+        NnplugError: the assignment cannot be read or leads nowhere.
+    """
+    path, equals, text = assignment.partition("=")
+    keys = re.findall(r"[^.\[\]]+", path)
+    if not equals or not keys:
+        raise NnplugError(f"--set {assignment}: expected key=value, such as train.epochs=5")
+    target: Any = raw
+    for here, key in zip(keys, [*keys[1:], None], strict=True):
+        index: Any = _index(target, key=here, assignment=assignment)
+        if key is None:
+            target[index] = _toml_value(text)
+            return
+        if isinstance(target, dict):
+            target.setdefault(index, {})
+        if isinstance(target[index], str):
+            target[index] = {"type": target[index]}
+        if not isinstance(target[index], dict | list):
+            raise NnplugError(f"--set {assignment}: {here} is {target[index]!r}, which has no {key!r}")
+        target = target[index]
+
+
+def _index(target: Any, key: str, assignment: str) -> str | int:
+    if isinstance(target, dict):
+        return key
+    if not re.fullmatch(r"\d+", key) or int(key) >= len(target):
+        raise NnplugError(f"--set {assignment}: {key!r} is no position in a list of {len(target)}, counted from 0")
+    return int(key)
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def to_toml(experiment: Experiment, registry: Registry) -> str:
+    """The config that makes the same experiment again, with every default written out."""
+    import tomlkit
+
+    return tomlkit.dumps(registry.describe(experiment))

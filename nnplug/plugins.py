@@ -1,0 +1,206 @@
+"""Discovery: which plugins are installed, and loading one of them without trusting it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import types
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pluggy
+
+from nnplug import hookspecs
+from nnplug.errors import PluginError
+from nnplug.hookspecs import KINDS, Kind
+from nnplug.options import options_of, show, suggest
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+API_VERSION = 1
+CORE = "nnplug"  # the distribution whose plugins are the built-ins
+PRESETS = "nnplug.presets"
+
+_KIND_OF_GROUP = {kind.group: kind.name for kind in KINDS.values()}
+_KIND_OF_HOOK = {kind.hook: kind for kind in KINDS.values()}
+
+
+@attrs.frozen(order=True)
+class Entry:
+    """One name that a distribution declares: an entry point, or a class registered in this process."""
+
+    kind: str
+    name: str
+    distribution: str
+    module: str
+    version: str = ""
+
+    @property
+    def qualified(self) -> str:
+        """The name nobody else can claim, ``dist:name``."""
+        return f"{self.distribution}:{self.name}"
+
+    @property
+    def provenance(self) -> str:
+        """Where it comes from, for error messages."""
+        version = f" {self.version}" if self.version else ""
+        return f"{self.distribution}{version} (module {self.module})"
+
+
+def normalise(distribution: str) -> str:
+    """A distribution's name as pip writes it: ``My_Plugin`` -> ``my-plugin``."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def discover(groups: Mapping[str, str] = _KIND_OF_GROUP) -> list[Entry]:
+    """Every name that installed distributions declare, read from their metadata; nothing is imported.
+
+    Args:
+        groups: entry-point group -> the kind to report its entries as.
+    """
+    import importlib.metadata
+
+    found: dict[str, list[Entry]] = {}
+    for distribution in importlib.metadata.distributions():
+        try:
+            entries = list(_entries(distribution, groups))
+        except Exception:  # noqa: S112  (a broken neighbour must not keep us from the others)
+            continue
+        if entries:
+            found.setdefault(entries[0].distribution, entries)  # the first on sys.path is the one Python imports
+    return sorted(entry for entries in found.values() for entry in entries)
+
+
+def _entries(distribution: Distribution, groups: Mapping[str, str]) -> Iterator[Entry]:
+    if "[nnplug." not in (distribution.read_text("entry_points.txt") or ""):
+        return
+    name, version = normalise(distribution.metadata["Name"]), distribution.version
+    for point in distribution.entry_points:
+        if point.group in groups:
+            yield Entry(groups[point.group], point.name, name, point.value.strip(), version)
+
+
+class Loader:
+    """Imports plugin modules, one at a time, and checks what their hooks return."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager("nnplug")
+        self._manager.add_hookspecs(hookspecs)
+
+    def load(self, module: str, distribution: str, declared: Mapping[str, set[str]]) -> dict[str, dict[str, type]]:
+        """Import ``module`` and call its hooks.
+
+        Args:
+            module: the module an entry point names.
+            distribution: who declared it.
+            declared: kind -> the names that its entry points declare.
+
+        Returns:
+            kind -> name -> class.
+
+        Raises:
+            PluginError: from whatever went wrong.
+        """
+        try:
+            plugin = importlib.import_module(module)
+        except (Exception, SystemExit) as error:
+            raise PluginError(f"importing {module} failed: {_one_line(error)}") from error
+        returned = self.call(plugin, f"{distribution}:{module}")
+        for kind in declared.keys() | returned.keys():
+            _check_names(KINDS[kind], declared.get(kind, set()), set(returned.get(kind, {})))
+        return returned
+
+    def call(self, plugin: object, name: str) -> dict[str, dict[str, type]]:
+        """Register ``plugin``, a module or an object with hooks, under ``name`` and call its hooks.
+
+        Raises:
+            PluginError: a hook is misspelt, raises, or returns something that breaks a contract.
+        """
+        hooks = list(_hooks(plugin, self._manager))
+        if self._manager.has_plugin(name):
+            self._manager.unregister(name=name)
+        self._manager.register(plugin, name)
+        others = [p for p in self._manager.get_plugins() if p is not plugin]
+        returned = {}
+        for kind in hooks:
+            try:
+                results = self._manager.subset_hook_caller(kind.hook, others)()
+            except (Exception, SystemExit) as error:
+                raise PluginError(f"{kind.hook}() failed: {_one_line(error)}") from error
+            returned[kind.name] = _check_result(kind, results[0] if results else None)
+        return returned
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _hooks(plugin: object, manager: pluggy.PluginManager) -> Iterator[Kind]:
+    """The hooks that a plugin implements; anything else called ``nnplug_*`` is a mistake."""
+    version = getattr(plugin, "NNPLUG_API", API_VERSION)
+    if version != API_VERSION:
+        raise PluginError(
+            f"it was written for version {show(version)} of the plugin API, this nnplug has version {API_VERSION}; "
+            "install releases of both that agree"
+        )
+    for name, value in vars(plugin).items():
+        if not name.startswith("nnplug_") or isinstance(value, types.ModuleType):
+            continue
+        options = manager.parse_hookimpl_opts(plugin, name)
+        if name not in _KIND_OF_HOOK:
+            hint = suggest(name, _KIND_OF_HOOK) or f"; the hooks are {', '.join(_KIND_OF_HOOK)}"
+            raise PluginError(f"{name} is no hook of nnplug{hint}")
+        if options is None:
+            raise PluginError(f"{name} is not decorated; write @nnplug.hookimpl above it")
+        if options.get("wrapper") or options.get("hookwrapper"):
+            raise PluginError(f"{name} is a hook wrapper, which nnplug refuses; write a plain @nnplug.hookimpl")
+        yield _KIND_OF_HOOK[name]
+
+
+def _check_result(kind: Kind, result: Any) -> dict[str, type]:
+    if not isinstance(result, dict):
+        raise PluginError(f"{kind.hook}() must return a dict of names and classes, it returned {show(result)}")
+    for name, cls in result.items():
+        if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9_-]*", name):
+            raise PluginError(f"{kind.hook}() returned the name {show(name)}; names match [a-z][a-z0-9_-]*")
+        check_component(kind, name, cls)
+    return result
+
+
+def check_component(kind: Kind, name: str, cls: Any) -> None:
+    """Hold a class against its kind's contract, as far as that is possible without running it.
+
+    Raises:
+        PluginError: one sentence that says what to write instead.
+    """
+    contract = kind.contract.__name__
+    component: Any = cls
+    if not isinstance(cls, type):
+        raise PluginError(f"{name!r} must be a class, not {show(cls)}; return the class itself, without calling it")
+    if not issubclass(cls, kind.contract):
+        raise PluginError(f"{name!r}: {cls.__name__} does not derive from nnplug.{contract}")
+    if "__attrs_attrs__" not in vars(cls):
+        decorator = "define" if kind.name == "callback" else "frozen"
+        raise PluginError(f"{name!r}: {cls.__name__} is no attrs class; write @attrs.{decorator} above it")
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
+        raise PluginError(f"{name!r}: {cls.__name__} lacks what nnplug.{contract} asks for: {missing}")
+    try:
+        options_of(component)
+    except TypeError as error:
+        raise PluginError(f"{name!r}: {error}") from error
+
+
+def _check_names(kind: Kind, declared: set[str], returned: set[str]) -> None:
+    if missing := sorted(declared - returned):
+        raise PluginError(
+            f"its entry points declare the {kind.name} {missing[0]!r}, but {kind.hook}() does not return it"
+        )
+    if extra := sorted(returned - declared):
+        raise PluginError(
+            f"{kind.hook}() returns {extra[0]!r}, which no entry point declares; "
+            f'add it under [project.entry-points."{kind.group}"] and reinstall'
+        )

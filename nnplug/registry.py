@@ -1,0 +1,354 @@
+"""The registry: kind and name -> component class, and component <-> table."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from nnplug.contracts import Layer
+from nnplug.errors import ConfigError, PluginError, Problem, RegistryError
+from nnplug.hookspecs import KINDS, Kind
+from nnplug.naming import number, snake_case
+from nnplug.options import INVALID, Option, convert, fill, mentions_component, options_of, show, suggest
+from nnplug.plugins import CORE, Entry, Loader, check_component, discover, normalise
+
+
+class _Store:
+    """What is installed and what has been loaded of it; shared by every view of one registry."""
+
+    def __init__(self, autoload: bool) -> None:
+        self.lock = threading.RLock()
+        self.autoload = autoload
+        self.loader = Loader()
+        self.classes: dict[Entry, type] = {}
+        self.failures: dict[Entry, PluginError] = {}
+        self._entries: list[Entry] | None = None
+
+    @property
+    def entries(self) -> list[Entry]:
+        with self.lock:
+            if self._entries is None:
+                self._entries = discover() if self.autoload else []
+                if self.autoload and not any(entry.distribution == CORE for entry in self._entries):
+                    raise RegistryError(
+                        "nnplug is on the path but not installed, so its plugins cannot be found; "
+                        "run `pip install -e .` in its folder"
+                    )
+            return self._entries
+
+    def load(self, entry: Entry) -> type:
+        """The class of an entry; imports its module the first time."""
+        with self.lock:
+            if entry not in self.classes and entry not in self.failures:
+                self._load_module(entry.module, entry.distribution)
+            if entry in self.failures:
+                cause = self.failures[entry]
+                raise PluginError(
+                    f"the {entry.kind} {entry.name!r} of {entry.provenance} cannot be used: {cause}; "
+                    f"update or uninstall {entry.distribution}"
+                ) from (cause.__cause__ or cause)
+            return self.classes[entry]
+
+    def _load_module(self, module: str, distribution: str) -> None:
+        entries = [e for e in self.entries if (e.module, e.distribution) == (module, distribution)]
+        declared: dict[str, set[str]] = {}
+        for entry in entries:
+            declared.setdefault(entry.kind, set()).add(entry.name)
+        try:
+            found = self.loader.load(module, distribution, declared)
+        except PluginError as error:
+            self.failures.update(dict.fromkeys(entries, error))
+        else:
+            self.classes.update({entry: found[entry.kind][entry.name] for entry in entries})
+
+    def add(self, entry: Entry, cls: type) -> None:
+        """Register a class of this process; the same entry again replaces it."""
+        with self.lock:
+            if entry not in self.entries:
+                self.entries.append(entry)
+            self.classes[entry] = cls
+
+
+@attrs.frozen
+class Listed:
+    """A line of the list of plugins: an entry, what became of it, and why."""
+
+    entry: Entry
+    status: str
+    error: str = ""
+
+
+class Registry:
+    """Finds component classes by kind and name, and builds components from names and tables.
+
+    Kinds: layer, loss, update_rule, data_loader, initializer, schedule, metric, callback. Names come from the metadata
+    of installed distributions; a plugin is imported when one of its names is asked for, and not before.
+
+    Args:
+        autoload: False for a registry that holds only what is registered in this process.
+        prefer: distributions that win where several provide a name, even over a built-in; ``NNPLUG_PREFER`` adds to it.
+        disable: distributions, or names as ``dist:name``, that are not to be used.
+        only: if given, no distribution but these and nnplug itself is used.
+    """
+
+    def __init__(
+        self,
+        *,
+        autoload: bool = True,
+        prefer: Iterable[str] = (),
+        disable: Iterable[str] = (),
+        only: Iterable[str] = (),
+    ) -> None:
+        self._store = _Store(autoload)
+        self._switch(prefer, disable, only)
+
+    def _switch(self, prefer: Iterable[str], disable: Iterable[str], only: Iterable[str]) -> None:
+        environment = re.split(r"[\s,]+", os.environ.get("NNPLUG_PREFER", "").strip())
+        self._prefer = [normalise(d) for d in (*prefer, *environment) if d]
+        self._disable = {_normalise_qualified(d) for d in disable}
+        self._only = {normalise(d) for d in only}
+
+    def configured(self, prefer: Iterable[str], disable: Iterable[str], only: Iterable[str]) -> Registry:
+        """The same plugins under other switches; what is loaded is shared."""
+        view = object.__new__(Registry)
+        view._store = self._store
+        view._switch(prefer, disable, only)
+        return view
+
+    def names(self, kind: str) -> list[str]:
+        """The registry names of a kind, sorted."""
+        _kind(kind)
+        return sorted({e.name for e in self._store.entries if e.kind == kind and self._enabled(e)})
+
+    def get(self, kind: str, name: str) -> Any:
+        """The class behind a name, ``affine`` or ``dist:affine``.
+
+        Raises:
+            RegistryError: nobody provides it, or several do and none is preferred.
+            PluginError: the plugin that provides it is broken.
+        """
+        return self._store.load(self.find(kind, name))
+
+    def find(self, kind: str, name: str) -> Entry:
+        """The entry behind a name, without importing it.
+
+        Raises:
+            RegistryError: nobody provides it, or several do and none is preferred.
+        """
+        _kind(kind)
+        distribution, _, bare = name.rpartition(":")
+        named = [e for e in self._store.entries if e.kind == kind and e.name == bare]
+        if distribution:
+            named = [e for e in named if e.distribution in (distribution, normalise(distribution))]
+        enabled = [e for e in named if self._enabled(e)]
+        if not enabled:
+            raise RegistryError(self._unknown(kind, name, named))
+        for preferred in (*self._prefer, CORE):
+            chosen = [e for e in enabled if e.distribution == preferred]
+            if chosen:
+                return chosen[0]
+        if len(enabled) > 1:
+            choices = " or ".join(repr(e.qualified) for e in enabled)
+            raise RegistryError(f"several plugins provide the {kind} {bare!r}; write {choices}")
+        return enabled[0]
+
+    def _enabled(self, entry: Entry) -> bool:
+        if entry.distribution in self._disable or entry.qualified in self._disable:
+            return False
+        return not self._only or entry.distribution in self._only or entry.distribution == CORE
+
+    def _unknown(self, kind: str, name: str, disabled: Sequence[Entry]) -> str:
+        if disabled:
+            return f"the {kind} {name!r} is switched off (it comes from {disabled[0].provenance})"
+        names = self.names(kind)
+        elsewhere = [k for k in KINDS if k != kind and name in self.names(k)]
+        hint = f"; {name!r} is a {elsewhere[0].replace('_', ' ')}." if elsewhere else suggest(name, names) or "."
+        return f"no {kind.replace('_', ' ')} is called {name!r}{hint} There are: {', '.join(names) or 'none'}"
+
+    def create(self, kind: str, spec: Any) -> Any:
+        """Build one component from its name, a table ``{"type": name, **options}`` or a component with names in it.
+
+        Raises:
+            ConfigError: with every problem of the table.
+        """
+        problems: list[Problem] = []
+        component = self.build_component(_kind(kind).name, spec, "", problems)
+        if problems:
+            raise ConfigError(problems)
+        return component
+
+    def build_component(self, kind: str, value: Any, path: str, problems: list[Problem]) -> Any:
+        """Like `create`, for part of a config: problems are noted with their path, and INVALID is returned."""
+        contract = KINDS[kind].contract
+        if isinstance(value, contract):
+            return self._resolve(value, path, problems)
+        if isinstance(value, str):
+            value = {"type": value}
+        words = kind.replace("_", " ")
+        if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
+            problems.append(
+                Problem(path, f"expected the name of a {words} or a table with a 'type', got {show(value)}")
+            )
+            return INVALID
+        try:
+            cls = self.get(kind, value["type"])
+        except RegistryError as error:
+            problems.append(Problem(path, str(error)))
+            return INVALID
+        options = {key: v for key, v in value.items() if key != "type"}
+        return fill(cls, options, path, self, problems, what=value["type"])
+
+    def build_components(self, kind: str, values: Iterable[Any], path: str, problems: list[Problem]) -> Any:
+        """Several components; layers without a name are given one: their type and a count."""
+        built = [self.build_component(kind, value, f"{path}[{i}]", problems) for i, value in enumerate(values)]
+        if any(component is INVALID for component in built):
+            return INVALID
+        return self._name_layers(built) if kind == "layer" else tuple(built)
+
+    def _name_layers(self, layers: list[Layer]) -> tuple[Layer, ...]:
+        types = [self.name_of(layer, default=snake_case(type(layer).__name__)) for layer in layers]
+        names = number((layer.name, kind.rpartition(":")[2]) for layer, kind in zip(layers, types, strict=True))
+        return tuple(
+            layer if layer.name else attrs.evolve(layer, name=name) for layer, name in zip(layers, names, strict=True)
+        )
+
+    def _resolve(self, component: Any, path: str, problems: list[Problem]) -> Any:
+        """A component built by hand, with the names left in it resolved."""
+        changed = {}
+        for name, option in _options(component).items():
+            if mentions_component(option.hint):
+                old = getattr(component, option.attribute.name)
+                new = convert(old, option.hint, f"{path}.{name}" if path else name, self, problems)
+                if new is INVALID:
+                    return INVALID
+                if new is not old and new != old:
+                    changed[name] = new
+        return attrs.evolve(component, **changed) if changed else component
+
+    def name_of(self, component: object, default: str | None = None) -> str:
+        """The registry name of a component's class: the bare one where that leads back to it, else ``dist:name``.
+
+        Raises:
+            RegistryError: the class is not registered (and no default is given).
+        """
+        cls = type(component)
+        for entry in self._store.entries:
+            same_module = entry not in self._store.classes and entry.module == cls.__module__
+            if same_module and entry not in self._store.failures:
+                self._store.load(entry)
+            if self._store.classes.get(entry) is cls and self._enabled(entry):
+                try:
+                    bare = self.find(entry.kind, entry.name) == entry
+                except RegistryError:
+                    bare = False
+                return entry.name if bare else entry.qualified
+        if default is not None:
+            return default
+        raise RegistryError(
+            f"{cls.__name__} has no registry name, so it cannot be written down; "
+            f"call registry.register({cls.__name__}) or install it as a plugin"
+        )
+
+    def describe(self, component: Any) -> Any:
+        """The table that builds a component again, with every option; names only, nothing else that is importable."""
+        if isinstance(component, tuple | list):
+            return [self.describe(item) for item in component]
+        if isinstance(component, Path):
+            return str(component)
+        if not attrs.has(type(component)):
+            return component
+        table = {
+            name: self.describe(getattr(component, option.attribute.name))
+            for name, option in _options(component).items()
+            if getattr(component, option.attribute.name) is not None
+        }
+        is_component = any(isinstance(component, kind.contract) for kind in KINDS.values())
+        return {"type": self.name_of(component), **table} if is_component else table
+
+    def register(self, plugin: Any, name: str | None = None) -> Any:
+        """Register a plugin of this process: a component class, or a module with hooks. Usable as a decorator.
+
+        Doing it again replaces what the same module registered before. A built-in's name is refused.
+
+        Args:
+            plugin: a component class, or a module (or object) that implements hooks.
+            name: the registry name of a component class; default: its own, ``MyLayer`` -> ``my_layer``.
+
+        Returns:
+            ``plugin`` itself.
+
+        Raises:
+            RegistryError: the name belongs to a built-in.
+            PluginError: the plugin breaks a contract.
+        """
+        kind = next((k for k in KINDS.values() if isinstance(plugin, type) and issubclass(plugin, k.contract)), None)
+        if kind is not None:
+            name = name or snake_case(plugin.__name__)
+            check_component(kind, name, plugin)
+            found = {kind.name: {name: plugin}}
+            source = plugin.__module__
+        else:
+            source = getattr(plugin, "__name__", type(plugin).__name__)
+            found = self._store.loader.call(plugin, source)
+            if not found:
+                raise PluginError(f"{source} implements no hook of nnplug; there is nothing to register")
+        for kind_name, classes in found.items():
+            for component_name, cls in classes.items():
+                self._add(Entry(kind_name, component_name, source, source), cls)
+        return plugin
+
+    def _add(self, entry: Entry, cls: type) -> None:
+        taken = [e for e in self._store.entries if (e.kind, e.name, e.distribution) == (entry.kind, entry.name, CORE)]
+        if taken:
+            raise RegistryError(f"{entry.name!r} is a built-in {entry.kind}; register yours under another name")
+        self._store.add(entry, cls)
+
+    def versions(self) -> dict[str, str]:
+        """The version of every distribution that something was loaded from."""
+        return {entry.distribution: entry.version for entry in self._store.classes if entry.version}
+
+    def listing(self) -> list[Listed]:
+        """Every entry with its status: available, loaded, failed, disabled or conflict. Imports nothing."""
+        return [self._listed(entry) for entry in sorted(self._store.entries)]
+
+    def _listed(self, entry: Entry) -> Listed:
+        if not self._enabled(entry):
+            return Listed(entry, "disabled")
+        if entry in self._store.failures:
+            return Listed(entry, "failed", str(self._store.failures[entry]))
+        try:
+            chosen = self.find(entry.kind, entry.name)
+        except RegistryError as error:
+            return Listed(entry, "conflict", str(error))
+        if chosen != entry:
+            return Listed(entry, "conflict", f"{entry.name!r} means {chosen.qualified!r}; write {entry.qualified!r}")
+        return Listed(entry, "loaded" if entry in self._store.classes else "available")
+
+
+def _kind(kind: str) -> Kind:
+    if kind not in KINDS:
+        raise RegistryError(f"there is no kind {kind!r}{suggest(kind, KINDS)}; the kinds are {', '.join(KINDS)}")
+    return KINDS[kind]
+
+
+def _options(component: Any) -> dict[str, Option]:
+    cls: Any = type(component)
+    return options_of(cls)
+
+
+def _normalise_qualified(name: str) -> str:
+    distribution, colon, bare = name.partition(":")
+    return normalise(distribution) + colon + bare
+
+
+@cache
+def default_registry() -> Registry:
+    """The registry of everything installed, used wherever none is given."""
+    return Registry()
