@@ -16,8 +16,9 @@ from nnplug_builtins._targets import check_labels
 class BinaryCrossEntropy(Loss):
     """Binary cross-entropy of raw scores s (N, T) and labels t of 0 or 1; with one output, labels may be (N,) as well.
 
-    With ``p = 1 / (1 + exp(-s))``, a row's loss is the mean over its T labels of ``-t * log(p) - (1 - t) * log(1 - p)``,
-    computed as ``max(s, 0) - s * t + log(1 + exp(-|s|))``, which overflows nowhere; its gradient is ``(p - t) / T``.
+    With ``p = 1 / (1 + exp(-s))``, a row's loss is the mean over its T labels of
+    ``-t * log(p) - (1 - t) * log(1 - p)``, computed as ``max(s, 0) - s * t + log(1 + exp(-|s|))``, which overflows
+    nowhere; its gradient is ``(p - t) / T``.
     With several labels a row, each is a question of its own (multi-label); labels between 0 and 1 are probabilities.
     """
 

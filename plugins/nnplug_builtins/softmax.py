@@ -14,7 +14,7 @@ from nnplug_builtins._targets import check_classes
 
 @frozen
 class Softmax(Loss):
-    """Softmax cross-entropy of raw scores s (N, C) and targets: class indices y (N,), or one-hot or probabilities (N, C).
+    """Softmax cross-entropy of raw scores s (N, C); targets are class indices y (N,), one-hot or probabilities (N, C).
 
     With ``p = exp(s) / sum(exp(s))``, a row's ``loss = -log(p[y]) = log(sum(exp(s))) - s[y]``, for targets t the sum of
     ``-t * log(p)``, and ``dscores = p - t`` where t is 1 for the class y and 0 elsewhere. Each row is first shifted so
@@ -57,11 +57,12 @@ class Softmax(Loss):
 
     def predict(self, scores: Array) -> Array:
         """The class of the highest score, (N,)."""
-        return scores.argmax(axis=1)
+        best: Array = scores.argmax(axis=1)
+        return best
 
     def probabilities(self, scores: Array) -> Array:
         """The probability of each class, ``exp(s) / sum(exp(s))``, (N, C)."""
-        p = np.exp(scores - scores.max(axis=1, keepdims=True))
+        p: Array = np.exp(scores - scores.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
         return p
 

@@ -60,7 +60,8 @@ class Svm(Loss):
 
     def predict(self, scores: Array) -> Array:
         """The class of the highest score, (N,)."""
-        return scores.argmax(axis=1)
+        best: Array = scores.argmax(axis=1)
+        return best
 
 
 @hookimpl
