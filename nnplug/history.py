@@ -23,7 +23,8 @@ class History:
         monitor: the column that decided which parameters are best, such as ``validation_accuracy``; or None.
         higher_is_better: whether more of what is monitored is better.
         best_epoch: the epoch whose parameters the model holds; None where nothing was monitored.
-        stopped: why training ended: ``finished``, ``interrupted``, or what a callback said.
+        stopped: why training ended: ``finished``, ``interrupted by SIGINT``, or what a callback said.
+        signal: the number of the signal that interrupted training, or 0.
         train_seconds: time spent in steps alone: no loading, no evaluation.
     """
 
@@ -33,6 +34,7 @@ class History:
     higher_is_better: bool = True
     best_epoch: int | None = None
     stopped: str = ""
+    signal: int = 0
     train_seconds: float = 0.0
 
     def column(self, name: str) -> list[float]:

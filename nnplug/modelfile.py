@@ -1,6 +1,6 @@
 """Model files: one safetensors file with the weights and, as JSON, the config they belong to.
 
-Loading builds layers and loss through the registry and nothing else: nothing is unpickled, evaluated or imported by path.
+Loading builds layers and loss through the registry and nothing else; nothing is unpickled or imported by path.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nnplug.build import build
+from nnplug.builder import build
 from nnplug.errors import ConfigError, ModelFileError, NnplugError
 from nnplug.files import write_atomically
 from nnplug.model import Model

@@ -56,13 +56,17 @@ class Option:
         return self.default
 
 
-@cache
 def options_of(cls: Any) -> dict[str, Option]:
     """The options of an attrs class by name, in the order of its fields.
 
     Raises:
         TypeError: an annotation cannot be read, with what to do about it.
     """
+    return _options_of(cls)
+
+
+@cache
+def _options_of(cls: Any) -> dict[str, Option]:
     try:
         hints = typing.get_type_hints(cls)
     except NameError as error:
@@ -76,6 +80,11 @@ def options_of(cls: Any) -> dict[str, Option]:
         for a in attrs.fields(cls)
         if a.init and a.alias is not None
     }
+
+
+def fields_of(instance: Any) -> dict[str, Any]:
+    """The options of an instance with their values."""
+    return {name: getattr(instance, option.attribute.name) for name, option in options_of(type(instance)).items()}
 
 
 def _docstring_args(cls: type) -> dict[str, str]:

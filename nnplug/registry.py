@@ -16,7 +16,7 @@ from nnplug.contracts import Layer
 from nnplug.errors import ConfigError, PluginError, Problem, RegistryError
 from nnplug.hookspecs import KINDS, Kind
 from nnplug.naming import number, snake_case
-from nnplug.options import INVALID, Option, convert, fill, mentions_component, options_of, show, suggest
+from nnplug.options import INVALID, convert, fields_of, fill, mentions_component, options_of, show, suggest
 from nnplug.plugins import CORE, Entry, Loader, check_component, discover, normalise
 
 
@@ -222,7 +222,7 @@ class Registry:
     def _resolve(self, component: Any, path: str, problems: list[Problem]) -> Any:
         """A component built by hand, with the names left in it resolved."""
         changed = {}
-        for name, option in _options(component).items():
+        for name, option in options_of(type(component)).items():
             if mentions_component(option.hint):
                 old = getattr(component, option.attribute.name)
                 new = convert(old, option.hint, f"{path}.{name}" if path else name, self, problems)
@@ -264,11 +264,7 @@ class Registry:
             return str(component)
         if not attrs.has(type(component)):
             return component
-        table = {
-            name: self.describe(getattr(component, option.attribute.name))
-            for name, option in _options(component).items()
-            if getattr(component, option.attribute.name) is not None
-        }
+        table = {name: self.describe(value) for name, value in fields_of(component).items() if value is not None}
         is_component = any(isinstance(component, kind.contract) for kind in KINDS.values())
         return {"type": self.name_of(component), **table} if is_component else table
 
@@ -336,11 +332,6 @@ def _kind(kind: str) -> Kind:
     if kind not in KINDS:
         raise RegistryError(f"there is no kind {kind!r}{suggest(kind, KINDS)}; the kinds are {', '.join(KINDS)}")
     return KINDS[kind]
-
-
-def _options(component: Any) -> dict[str, Option]:
-    cls: Any = type(component)
-    return options_of(cls)
 
 
 def _normalise_qualified(name: str) -> str:

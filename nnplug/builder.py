@@ -14,6 +14,7 @@ from nnplug.config import ModelConfig, build_section
 from nnplug.contracts import Initializer, Layer, Loss
 from nnplug.errors import ConfigError, Problem, ShapeError
 from nnplug.model import Model
+from nnplug.options import fields_of
 from nnplug.registry import Registry, default_registry
 from nnplug.specs import Array, ArraySpec, ParamSpec, Plan
 from nnplug.streams import Streams
@@ -56,7 +57,7 @@ def build(
     shape = model_config.input_shape if input_shape is None else input_shape
     if shape is None:
         raise ConfigError([Problem("model", "needs 'input_shape', the shape of one sample, such as [784]")])
-    input_spec = ArraySpec(shape, model_config.input_dtype or dtype)  # type: ignore[arg-type]
+    input_spec = ArraySpec(shape, model_config.input_dtype or dtype)
     layer = Chain(model_config.layers)
     plan = plan_model(layer, input_spec, model_config.loss)
     streams, floating = Streams(seed), np.dtype(dtype)
@@ -81,7 +82,7 @@ def build(
 
 def _config(config: ModelConfig | Mapping[str, Any] | Sequence[Any], registry: Registry) -> ModelConfig:
     if isinstance(config, ModelConfig):
-        config = {name: getattr(config, name) for name in ("layers", "loss", "l2", "input_shape", "input_dtype")}
+        config = fields_of(config)
     table = config if isinstance(config, Mapping) else {"layers": config}
     section: ModelConfig = build_section(ModelConfig, table, registry, "model")
     return section

@@ -1,0 +1,168 @@
+"""The whole job: config -> data -> model -> training -> a folder with everything about the run."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, evolve, frozen
+
+from nnplug.builder import build
+from nnplug.config import Experiment, parse, read_toml, set_value, to_toml
+from nnplug.contracts import Callback, DataLoader
+from nnplug.data import sample_spec
+from nnplug.errors import DataError, NnplugError
+from nnplug.files import write_atomically
+from nnplug.history import History
+from nnplug.model import Model
+from nnplug.options import fields_of
+from nnplug.presets import read_preset
+from nnplug.registry import Registry, default_registry
+from nnplug.solver import Solver
+from nnplug.specs import Dataset
+
+
+@frozen
+class TrainResult:
+    """What a training job leaves.
+
+    Args:
+        model: holds the best parameters, or the last where nothing was monitored.
+        history: what happened.
+        results: loss and metrics of each split at the end: ``results["test"]["accuracy"]``.
+        folder: the run's folder: ``config.toml``, ``model.safetensors``, ``history.json``, ``result.json``.
+    """
+
+    model: Model
+    history: History
+    results: dict[str, dict[str, float]]
+    folder: Path
+
+    @property
+    def model_path(self) -> Path:
+        """The model's file."""
+        return self.folder / "model.safetensors"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as ``nnplug train --json`` prints it."""
+        return {
+            "steps": len(self.history.losses),
+            "epochs": len(self.history.epochs),
+            "train_seconds": self.history.train_seconds,
+            "stopped": self.history.stopped,
+            "monitor": self.history.monitor,
+            "best_epoch": self.history.best_epoch,
+            **{name: self.results.get(name) for name in ("train", "validation", "test")},
+            "model": str(self.model_path),
+            "run": str(self.folder),
+        }
+
+
+def train(
+    config: str | Path | Mapping[str, Any],
+    *,
+    changes: Iterable[str] = (),
+    out: str | Path | None = None,
+    callbacks: Iterable[Callback | str] = (),
+    registry: Registry | None = None,
+) -> TrainResult:
+    """Run a config from beginning to end: load the data, build the model, train it, evaluate it, save everything.
+
+    Args:
+        config: a TOML file, the name of a preset, or a dict.
+        changes: assignments such as ``"train.epochs=5"``, made before the config is read.
+        out: the run's folder; default: the first free ``runs/NAME-1``, ``runs/NAME-2``, ...
+        callbacks: more callbacks than the config's; they are not recorded in it.
+        registry: where names are looked up; default: everything installed.
+
+    Raises:
+        ConfigError: with everything that is wrong with the config.
+        NnplugError: the data, the shapes or the folder cannot be used; or training diverged.
+    """
+    raw, name, source = read_config(config)
+    for change in changes:
+        set_value(raw, change)
+    experiment, registry = parse(raw, registry or default_registry(), source)
+    extra = tuple(registry.create("callback", callback) for callback in callbacks)
+    assert isinstance(experiment.data, DataLoader)  # noqa: S101  (parse resolved it)
+    data = experiment.data.load()
+    model = build_for(experiment, data, registry)
+    options = fields_of(evolve(experiment.train, callbacks=(*experiment.train.callbacks, *extra)))
+    folder = _folder(out, name)
+    solver = Solver(model, data, update=experiment.update, folder=folder, **options)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "config.toml", to_toml(experiment, registry).encode())
+    history = solver.fit()
+    results = {split: solver.evaluate(split) for split in solver.splits}
+    result = TrainResult(model, history, results, folder)
+    model.save(result.model_path)
+    _write_json(folder / "history.json", {**asdict(history), "losses": list(history.losses)})
+    _write_json(folder / "result.json", result.as_dict())
+    return result
+
+
+def read_config(config: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], str, str]:
+    """A config as a dict of its own, a short name for it, and its source for messages.
+
+    Raises:
+        ConfigError: the file is missing or no TOML.
+        RegistryError: it is neither a file nor a preset.
+    """
+    if isinstance(config, Mapping):
+        return deepcopy(dict(config)), "run", ""
+    path = Path(config)
+    if path.suffix == ".toml" or path.is_file():
+        return read_toml(path), path.stem, str(path)
+    return read_preset(str(config)), str(config).rpartition(":")[2], f"preset {config}"
+
+
+def build_for(experiment: Experiment, data: Dataset, registry: Registry) -> Model:
+    """The model of an experiment, with input shape and classes read off the data unless the config gives them.
+
+    Raises:
+        DataError: neither the data nor the config says what a sample looks like.
+        ShapeError: layers do not fit together.
+    """
+    shape = experiment.model.input_shape
+    if shape is None:
+        sample = sample_spec(data.train, experiment.dtype)
+        if sample is None:
+            raise DataError("the data is a stream and does not say what a sample looks like; set model.input_shape")
+        shape = sample.shape
+    return build(
+        experiment.model,
+        input_shape=shape,
+        seed=experiment.seed,
+        dtype=experiment.dtype,
+        scale=data.scale,
+        classes=data.classes,
+        class_names=data.class_names,
+        registry=registry,
+    )
+
+
+def _folder(out: str | Path | None, name: str) -> Path:
+    if out is None:
+        return next(p for p in (Path("runs") / f"{name}-{i}" for i in count(1)) if not p.exists())
+    folder = Path(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise NnplugError(f"{folder} exists and is not empty; name a new folder for the run")
+    return folder
+
+
+def _write_json(path: Path, content: Any) -> None:
+    write_atomically(path, json.dumps(_finite(content), indent=1).encode())
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity; null stands for both."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,219 @@
+"""The Solver: the one training loop."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from nnplug import evaluation
+from nnplug.arena import Arena
+from nnplug.best import Best
+from nnplug.config import TrainConfig, build_section
+from nnplug.contracts import Metric, Schedule, UpdateRule
+from nnplug.errors import ConfigError, DataError, DivergedError, NnplugError, Problem
+from nnplug.history import History, Row, Run
+from nnplug.interrupts import Interrupts
+from nnplug.model import Model
+from nnplug.specs import Batch, Dataset
+from nnplug.splits import class_weights, open_splits
+from nnplug.updater import Updater
+
+DEFAULT_EPOCHS = 10
+
+
+class Solver:
+    """Trains a model: an update rule, batches, a schedule, a history, the best parameters kept.
+
+    Args:
+        model: is trained in place.
+        data: a `Dataset`, or ``(x, y)`` or ``(x, y, weight)`` to train on.
+        update: the name, table or component of an update rule.
+        folder: where callbacks put files, if anywhere.
+        options: ``epochs``, ``iterations``, ``batch_size``, ``validation``, ``monitor``, ``metrics``, ``evaluate``,
+            ``class_weights``, ``callbacks``, ``max_seconds``: what the ``[train]`` table of a config holds.
+
+    Raises:
+        ConfigError: with everything that is wrong with the options.
+        DataError: the data cannot be learned from; found before training.
+
+    Attributes:
+        history: what happened so far.
+        splits: the sources that are trained on and evaluated, by name.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: Dataset | tuple[Any, ...],
+        *,
+        update: UpdateRule | Mapping[str, Any] | str = "sgd",
+        folder: Path | None = None,
+        **options: Any,
+    ) -> None:
+        registry = model.registry
+        self.model = model
+        self.rule: UpdateRule = registry.create("update_rule", update)
+        self.config: TrainConfig = build_section(TrainConfig, options, registry, "train")
+        self.metrics: dict[str, Metric] = model.metrics(self.config.metrics)
+        self.history = History()
+        dataset = data if isinstance(data, Dataset) else Dataset(train=tuple(data))
+        self.splits = open_splits(model, dataset, self.config, self.metrics)
+        self._class_weights = class_weights(self.config.class_weights, self.splits["train"])
+        monitor, higher = self._choose_monitor()
+        self.history.monitor, self.history.higher_is_better = monitor, higher
+        epochs, steps = self._length()
+        self.run = Run(model, self.history, total_steps=steps, total_epochs=epochs, folder=folder)
+        self.updater = Updater(self.rule, model.buffers)
+        self._arena = Arena()
+        self._context = model.context(training=True, arena=self._arena, streams=model.streams)
+        self._best = Best(higher)
+        self._callbacks: list[Any] = list(self.config.callbacks)
+        self._watchers = [c.step for c in self._callbacks if hasattr(c, "step")]
+
+    # Before training
+
+    def _choose_monitor(self) -> tuple[str | None, bool]:
+        """The column of the history that decides what is best, and whether more is better."""
+        evaluated = "validation" in self.splits and "validation" in self.config.evaluate
+        wanted = self.config.monitor
+        if wanted is None:
+            wanted = next(iter(self.metrics), "loss")
+        elif not evaluated:
+            raise ConfigError([Problem("train.monitor", "there is no validation split; set train.validation = 0.1")])
+        if wanted not in ("loss", *self.metrics):
+            known = ", ".join(("loss", *self.metrics))
+            raise ConfigError([Problem("train.monitor", f"{wanted!r} is not evaluated; there are {known}")])
+        if not evaluated:
+            return None, True
+        return f"validation_{wanted}", wanted != "loss" and self.metrics[wanted].higher_is_better
+
+    def _length(self) -> tuple[int, int]:
+        """How many epochs and how many steps there will be."""
+        epochs, iterations = self.config.epochs, self.config.iterations
+        rows = self.splits["train"].rows
+        if rows is None:
+            if iterations is None:
+                raise ConfigError([Problem("train", "the data does not say how many rows it has; give 'iterations'")])
+            return 1, iterations
+        in_epoch = math.ceil(rows / self.config.batch_size)
+        if iterations is not None:
+            return math.ceil(iterations / in_epoch), iterations
+        epochs = epochs if epochs is not None else DEFAULT_EPOCHS
+        return epochs, epochs * in_epoch
+
+    # Training
+
+    def fit(self) -> History:
+        """Train to the end, to an interrupt, or until a callback stops it; the model then holds the best parameters.
+
+        Ctrl-C finishes the step and returns as if training had ended (a second one raises KeyboardInterrupt at once).
+
+        Raises:
+            DivergedError: the loss is not finite any more.
+            NnplugError: this Solver has trained already.
+        """
+        if self.history.stopped:
+            raise NnplugError("this Solver has done its work; make a new one to train the model further")
+        for callback in self._callbacks:
+            callback.start(self.run)
+        try:
+            with Interrupts() as interrupts:
+                while not self.run.stop_reason:
+                    self._epoch(interrupts)
+        finally:
+            self._best.put_back(self.model.buffers)
+            self.history.stopped = self.run.stop_reason or "failed"
+            for callback in self._callbacks:
+                callback.stop(self.run)
+        return self.history
+
+    def _epoch(self, interrupts: Interrupts) -> None:
+        """All batches of one epoch, or what is left to do of it, and its row of the history."""
+        rng = self.model.streams.get("shuffle")
+        before = self.run.step
+        started = perf_counter()
+        for batch in self.splits["train"].batches(self.config.batch_size, rng):
+            self._step(batch)
+            self._look_at_limits(interrupts, started)
+            if self.run.stop_reason:
+                break
+        self.history.train_seconds += perf_counter() - started
+        if self.run.step == before:
+            raise DataError("the train split yielded no batch")
+        self.run.epoch += 1
+        self.history.epochs.append(self._row())
+        monitor = self.history.monitor
+        if monitor is not None and self._best.offer(self.history.epochs[-1][monitor], self.model.buffers):
+            self.history.best_epoch = self.run.epoch
+        for callback in self._callbacks:
+            callback.epoch(self.run)
+
+    def _look_at_limits(self, interrupts: Interrupts, started: float) -> None:
+        limit = self.config.max_seconds
+        if interrupts.received:
+            self.history.signal = interrupts.received
+            self.run.stop(f"interrupted by {signal.Signals(interrupts.received).name}")
+        elif self.run.step >= self.run.total_steps:
+            self.run.stop("finished")
+        elif limit is not None and self.history.train_seconds + perf_counter() - started >= limit:
+            self.run.stop(f"max_seconds = {limit} reached")
+
+    def _step(self, batch: Batch) -> None:
+        x, y, weight = batch
+        if self._class_weights is not None:
+            chosen = self._class_weights.take(y)
+            weight = chosen if weight is None else weight * chosen
+        self._arena.start(len(x))
+        loss = self.model.backpropagate(self.model.buffers, x, y, weight, self._context)
+        if not math.isfinite(loss):
+            raise self._diverged(loss)
+        self.history.losses.append(loss)
+        self.updater.update(self._learning_rate())
+        self.run.step += 1
+        for watch in self._watchers:
+            watch(self.run)
+
+    def _learning_rate(self) -> float:
+        """The learning rate of the step to come: a linear warm-up, then what the schedule says."""
+        schedule, step = self.rule.schedule, self.run.step
+        assert isinstance(schedule, Schedule)  # noqa: S101  (the registry resolved it)
+        if step < schedule.warmup:
+            return self.rule.learning_rate * (step + 1) / schedule.warmup
+        total = self.run.total_steps - schedule.warmup
+        return self.rule.learning_rate * schedule.factor(step - schedule.warmup, total, self.history)
+
+    def _diverged(self, loss: float) -> DivergedError:
+        last = ", ".join(f"{value:.4g}" for value in self.history.losses[-5:]) or "none"
+        self.run.stop_reason = f"the loss became {loss}"
+        return DivergedError(
+            f"training diverged: the loss of step {self.run.step + 1} is {loss}; the last finite losses: {last}. "
+            "Usual causes: a learning rate that is too large, inputs that are not scaled, or a schedule that rises"
+        )
+
+    # After an epoch
+
+    def _row(self) -> Row:
+        row: Row = {
+            "epoch": self.run.epoch,
+            "step": self.run.step,
+            "learning_rate": self._learning_rate_used(),
+            "train_seconds": self.history.train_seconds,
+        }
+        for split in self.config.evaluate:
+            if split in self.splits:
+                row |= {f"{split}_{name}": value for name, value in self.evaluate(split).items()}
+        return row
+
+    def _learning_rate_used(self) -> float:
+        self.run.step -= 1
+        rate = self._learning_rate()
+        self.run.step += 1
+        return rate
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Loss and metrics of a split of the data, with the parameters as they are now."""
+        return evaluation.evaluate(self.model, self.splits[split], self.metrics)

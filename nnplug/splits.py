@@ -1,0 +1,74 @@
+"""The splits that a model is trained on and evaluated on: opened, checked, held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from nnplug.config import TrainConfig
+from nnplug.contracts import Metric
+from nnplug.data import Rows, hold_out, open_split
+from nnplug.errors import ConfigError, DataError, Problem
+from nnplug.model import Model
+from nnplug.specs import Array, Dataset, Source
+
+
+def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mapping[str, Metric]) -> dict[str, Source]:
+    """Sources for train, validation and test by name, as far as the data has them.
+
+    Raises:
+        DataError: a split cannot be learned from, or does not fit the model, its loss or a metric.
+    """
+    given = {"train": data.train, "validation": data.validation, "test": data.test}
+    splits = {
+        name: open_split(split, name, model.input_spec.dtype, model.scale)
+        for name, split in given.items()
+        if split is not None
+    }
+    for name, source in splits.items():
+        if isinstance(source, Rows):
+            _check(source, name, model, metrics)
+    train = splits.get("train")
+    if train is None:
+        raise DataError("the data has no train split")
+    if isinstance(train, Rows):
+        if "validation" not in splits and config.validation > 0:
+            train, splits["validation"] = hold_out(train, config.validation, model.streams.get("validation"))
+        if config.batch_size > train.rows:
+            raise DataError(
+                f"batch_size is {config.batch_size}, but the train split has {train.rows} rows; make it smaller"
+            )
+        splits["train"] = train.converted()
+    return splits
+
+
+def _check(rows: Rows, name: str, model: Model, metrics: Mapping[str, Metric]) -> None:
+    shape, expected = tuple(rows.x.shape[1:]), model.input_spec.shape
+    if shape != expected:
+        raise DataError(f"the {name} split has samples of shape {shape}, the model takes {expected}")
+    try:
+        model.check_targets(rows.y, metrics)
+    except DataError as error:
+        raise DataError(f"the {name} split: {error}") from None
+
+
+def class_weights(wanted: tuple[float, ...] | str | None, train: Source) -> Array | None:
+    """A weight for each class; "balanced" is rows / (classes * rows of the class), as scikit-learn defines it.
+
+    Raises:
+        ConfigError: the targets are no class indices, or have more classes than there are weights.
+    """
+    if wanted is None:
+        return None
+    if not isinstance(train, Rows) or train.y.ndim != 1 or train.y.dtype.kind not in "iu":
+        raise ConfigError([Problem("train.class_weights", "needs targets that are class indices in an array")])
+    counts: Array = np.bincount(train.y if train.index is None else train.y[train.index])
+    if isinstance(wanted, str):
+        balanced = np.zeros(len(counts))
+        np.divide(counts.sum(), len(counts) * counts, where=counts > 0, out=balanced)
+        return balanced
+    if len(wanted) < len(counts):
+        message = f"holds {len(wanted)} weights, but the targets have {len(counts)} classes"
+        raise ConfigError([Problem("train.class_weights", message)])
+    return np.asarray(wanted)

@@ -1,0 +1,79 @@
+"""The update: an update rule applied to a model's flat parameters, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from attrs import frozen
+
+from nnplug.arena import Arena, aligned_empty
+from nnplug.buffers import Buffers
+from nnplug.contracts import UpdateRule
+from nnplug.specs import Array, Step
+
+BLOCK = 64 * 1024  # elements: w, dw, two slots and scratch stay in the second-level cache
+SPLIT_FROM = 2 * BLOCK  # under this splitting costs more calls than it saves traffic
+
+
+@frozen
+class Block:
+    """A part of the parameters that is updated in one call, with its gradient and slots."""
+
+    w: Array
+    dw: Array
+    slots: dict[str, Array]
+    decay: bool
+
+
+class Updater:
+    """Holds an update rule's slots and moves the parameters.
+
+    Attributes:
+        slots: every slot by name, flat, in the places of the parameters that learn.
+        t: the number of updates done.
+    """
+
+    def __init__(self, rule: UpdateRule, buffers: Buffers) -> None:
+        self.rule = rule
+        trained = buffers.layout.trained
+        self._gradient = buffers.gradient[:trained]
+        self.slots = {name: aligned_empty(trained, buffers.vector.dtype) for name in rule.slots}
+        for slot in self.slots.values():
+            slot.fill(0)
+        self.t = 0
+        self._arena = Arena()
+        self._blocks = list(self._make_blocks(buffers))
+
+    def _make_blocks(self, buffers: Buffers) -> Iterator[Block]:
+        layout = buffers.layout
+        if not self.rule.elementwise:
+            for placed in layout.params:
+                if placed.stop <= layout.trained:
+                    slots = {name: placed.view(slot) for name, slot in self.slots.items()}
+                    decay = placed.stop <= layout.decayed
+                    yield Block(placed.view(buffers.vector), placed.view(buffers.gradient), slots, decay)
+            return
+        for start, stop, decay in ((0, layout.decayed, True), (layout.decayed, layout.trained, False)):
+            size = BLOCK if stop - start > SPLIT_FROM else max(1, stop - start)
+            for i in range(start, stop, size):
+                part = slice(i, min(i + size, stop))
+                slots = {name: slot[part] for name, slot in self.slots.items()}
+                yield Block(buffers.vector[part], buffers.gradient[part], slots, decay)
+
+    def update(self, learning_rate: float) -> None:
+        """Clip the gradient if the rule asks for it, then move every parameter that learns."""
+        self.t += 1
+        if self.rule.clip_norm is not None:
+            clip(self._gradient, self.rule.clip_norm)
+        steps = [Step(self.t, learning_rate, decay, self._arena.empty) for decay in (False, True)]
+        for block in self._blocks:
+            self._arena.start(len(block.w) if block.w.ndim else 1)
+            self.rule.apply(block.w, block.dw, block.slots, steps[block.decay])
+
+
+def clip(gradient: Array, norm: float) -> None:
+    """Scale a gradient in place so that its Euclidean norm is at most ``norm`` (Pascanu et al. 2013)."""
+    length = float(np.sqrt(np.dot(gradient, gradient)))
+    if length > norm:
+        gradient *= norm / length
