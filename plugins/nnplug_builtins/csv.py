@@ -1,0 +1,124 @@
+"""CSV: one's own table, from a text file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from attrs import field, frozen
+from attrs.validators import and_, ge, lt, matches_re
+
+from nnplug import Array, DataError, DataLoader, Dataset, hookimpl
+from nnplug_builtins._hold_out import hold_out
+from nnplug_builtins._table import Role, Table, column, is_number
+
+
+@frozen
+class Csv(DataLoader):
+    """A table from a text file: one or more target columns, all others are features, float64.
+
+    The file is UTF-8, with or without a byte order mark; cells may be quoted with ``"``; empty lines are skipped.
+    Features are numbers, every one of them: nothing is guessed, no missing value is filled in.
+
+    Args:
+        path: the file; a relative path starts at the current folder.
+        task: what the target is. classification: each different text in it is a class, in alphabetical order, or by
+            value where all are numbers; targets are class indices, int64. regression: a number, float64.
+        target: the target column: a name or, counted from 0, an index; -1 is the last. For regression it may be a list
+            of them.
+        ignore: columns to leave out, names or indices.
+        header: whether the first line holds the columns' names.
+        delimiter: the character between cells.
+        test: the fraction of the rows to hold out as a test split; 0: none, and rows stay in their order. Otherwise
+            they are shuffled by a fixed rule, and every class is divided alike.
+        seed: another seed, another choice of the rows held out.
+        scale: offset and factor for all features; the model sees ``(x - offset) * factor``.
+    """
+
+    path: Path | str
+    task: Literal["classification", "regression"] = field(kw_only=True)
+    target: str | int | tuple[str | int, ...] = field(default=-1, kw_only=True)
+    ignore: tuple[str | int, ...] = field(default=(), kw_only=True)
+    header: bool = field(default=True, kw_only=True)
+    delimiter: str = field(default=",", kw_only=True, validator=matches_re(r'[^"\r\n]'))
+    test: float = field(default=0.0, kw_only=True, validator=and_(ge(0), lt(1)))
+    seed: int = field(default=0, kw_only=True, validator=ge(0))
+    scale: tuple[float, float] | None = field(default=None, kw_only=True)
+
+    def load(self) -> Dataset:
+        """Read the table.
+
+        Raises:
+            DataError: the file is missing or cannot be read, a column does not exist, a row has too few or too many
+                cells, a cell is empty or no number; the message says which line and column.
+        """
+        table = Table(Path(self.path).expanduser(), self.delimiter, self.header)
+        names = table.names()
+        targets, roles = self._roles(names, table.path)
+        columns = table.read(names, roles)
+        class_names = None
+        if self.task == "classification":
+            y, class_names = _numbered([text.strip() for text in columns["class"].flat])
+            if len(class_names) == 1:
+                raise DataError(
+                    f"{table.path}: {column(names, targets[0])}: all rows are of one class, {class_names[0]!r}"
+                )
+        else:
+            y = columns["y"][:, np.argsort(np.argsort(targets))]
+            y = y if isinstance(self.target, tuple) else y[:, 0]
+        train, test = (columns["x"], y), None
+        if self.test:
+            chosen = hold_out(len(y), self.test, self.seed, y if class_names else None)
+            train, test = ((columns["x"][rows], y[rows]) for rows in chosen)
+        classes = len(class_names) if class_names else None
+        return Dataset(train, test=test, classes=classes, scale=self.scale, class_names=class_names)
+
+    def _roles(self, names: list[str], path: Path) -> tuple[list[int], list[Role]]:
+        """The targets' indices, in the order asked for, and what each column is."""
+        wanted = self.target if isinstance(self.target, tuple) else (self.target,)
+        targets = [_index(name, names, path) for name in wanted]
+        ignored = {_index(name, names, path) for name in self.ignore}
+        if self.task == "classification" and len(targets) != 1:
+            raise DataError(f"{path}: classification has one target column, not {len(targets)}")
+        if ignored.intersection(targets):
+            raise DataError(f"{path}: {column(names, min(ignored.intersection(targets)))} is both target and ignored")
+        roles: list[Role] = ["ignored" if i in ignored else "x" for i in range(len(names))]
+        for i in targets:
+            roles[i] = "class" if self.task == "classification" else "y"
+        if "x" not in roles:
+            raise DataError(f"{path}: no column is left for the features; is {self.delimiter!r} its delimiter?")
+        return targets, roles
+
+
+def _index(wanted: str | int, names: list[str], path: Path) -> int:
+    """The index of a column, from 0."""
+    if isinstance(wanted, str):
+        if names.count(wanted) != 1:
+            how = "no column is" if wanted not in names else "several columns are"
+            raise DataError(f"{path}: {how} called {wanted!r}; the columns are {_listed(names)}")
+        return names.index(wanted)
+    if not -len(names) <= wanted < len(names):
+        raise DataError(f"{path}: there is no column {wanted}; the {len(names)} columns are counted from 0")
+    return wanted % len(names)
+
+
+def _listed(names: list[str]) -> str:
+    if not any(names):
+        return f"{len(names)} without names, counted from 0"
+    return ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+
+
+def _numbered(texts: list[str]) -> tuple[Array, tuple[str, ...]]:
+    """Class indices and the classes' names, by value where all names are numbers."""
+    names = sorted(set(texts))
+    if all(is_number(name) for name in names):
+        names.sort(key=float)
+    index = {name: i for i, name in enumerate(names)}
+    return np.array([index[text] for text in texts], np.int64), tuple(names)
+
+
+@hookimpl
+def nnplug_data_loaders() -> dict[str, type[DataLoader]]:
+    """Register ``csv``."""
+    return {"csv": Csv}
