@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import nan
 from time import perf_counter
 from typing import Any
 
@@ -17,13 +18,14 @@ BOOKKEEPING = ("epoch", "step", "learning_rate", "train_seconds")  # columns of 
 
 @define
 class Progress(Callback):
-    """Writes a line for each epoch to stderr; on a terminal, a bar below them counts the steps.
+    """Writes a line for each epoch to stderr, as a table; on a terminal, a bar below it counts the steps.
 
     The bar shows the mean loss of the last hundred batches. Seconds are those that passed since the line before,
     evaluation included.
     """
 
     _bar: Any = field(init=False, default=None, repr=False, eq=False)
+    _columns: tuple[str, ...] = field(init=False, default=(), repr=False, eq=False)
     _started: float = field(init=False, default=0.0, repr=False, eq=False)
     _line_at: float = field(init=False, default=0.0, repr=False, eq=False)
     _bar_at: float = field(init=False, default=0.0, repr=False, eq=False)
@@ -31,7 +33,7 @@ class Progress(Callback):
     def start(self, run: Run) -> None:
         """Open the bar if somebody can see it."""
         self._started = self._line_at = perf_counter()
-        self._bar = None
+        self._bar, self._columns = None, ()
         if sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -61,12 +63,15 @@ class Progress(Callback):
         self._bar.update(run.step - self._bar.n)
 
     def epoch(self, run: Run) -> None:
-        """Write the line of the epoch that just ended."""
+        """Write the line of the epoch that just ended, below a header if it is the first."""
         row = run.history.epochs[-1]
+        if not self._columns:
+            self._columns = tuple(name for name in row if name not in BOOKKEEPING)
+            self._say("  ".join([f"{'epoch':>{_width(run)}}", *(f"{c:>9}" for c in self._columns), "seconds"]))
         now = perf_counter()
-        width = len(str(run.total_epochs))
-        results = "".join(f"{name} {value:<#9.4g}  " for name, value in row.items() if name not in BOOKKEEPING)
-        self._say(f"epoch {int(row['epoch']):{width}}/{run.total_epochs}  {results}{now - self._line_at:6.1f} s")
+        epoch = f"{int(row['epoch'])}/{run.total_epochs}"
+        results = (f"{row.get(c, nan):>#{max(len(c), 9)}.4g}" for c in self._columns)
+        self._say("  ".join([f"{epoch:>{_width(run)}}", *results, f"{now - self._line_at:7.1f}"]))
         self._line_at = now
 
     def stop(self, run: Run) -> None:
@@ -75,12 +80,10 @@ class Progress(Callback):
             self._bar.close()
             self._bar = None
         extent = f"{_count(run.epoch, 'epoch')}, {_count(run.step, 'step')}, {perf_counter() - self._started:.1f} s"
-        reason = run.history.stopped or run.stop_reason or "ended"
+        self._say(f"trained for {extent}: {run.history.stopped or run.stop_reason or 'ended'}")
         best = run.history.best_epoch
-        line = f"trained for {extent}: {reason}"
         if run.monitor and best:
-            line += f"; best {run.monitor} {run.history.column(run.monitor)[best - 1]:.4g} (epoch {best})"
-        self._say(line)
+            self._say(f"best epoch {best}: {run.monitor} {run.history.column(run.monitor)[best - 1]:.4g}")
 
     def _say(self, line: str) -> None:
         """Write a line, above the bar if there is one."""
@@ -89,6 +92,10 @@ class Progress(Callback):
         else:
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
+
+
+def _width(run: Run) -> int:
+    return max(len("epoch"), 2 * len(str(run.total_epochs)) + 1)
 
 
 def _count(number: int, noun: str) -> str:
