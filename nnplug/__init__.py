@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from nnplug.builder import build
     from nnplug.gradcheck import norm_error, numerical_gradient, relative_error
     from nnplug.job import TrainResult, train
-    from nnplug.loading import load_data
+    from nnplug.loading import load, load_data
     from nnplug.model import Model
-    from nnplug.modelfile import load
     from nnplug.registry import Registry, default_registry
     from nnplug.solver import Solver
 
@@ -46,7 +45,7 @@ _LAZY = {
     "TrainResult": "nnplug.job",
     "build": "nnplug.builder",
     "default_registry": "nnplug.registry",
-    "load": "nnplug.modelfile",
+    "load": "nnplug.loading",
     "load_data": "nnplug.loading",
     "norm_error": "nnplug.gradcheck",
     "numerical_gradient": "nnplug.gradcheck",

@@ -14,6 +14,7 @@ from nnplug.config import ModelConfig, build_section
 from nnplug.contracts import Initializer, Layer, Loss
 from nnplug.errors import ConfigError, Problem, ShapeError
 from nnplug.model import Model
+from nnplug.network import Network
 from nnplug.options import fields_of
 from nnplug.registry import Registry, default_registry
 from nnplug.specs import Array, ArraySpec, ParamSpec, Plan
@@ -59,20 +60,20 @@ def build(
         raise ConfigError([Problem("model", "needs 'input_shape', the shape of one sample, such as [784]")])
     input_spec = ArraySpec(shape, model_config.input_dtype or dtype)
     layer = Chain(model_config.layers)
-    plan = plan_model(layer, input_spec, model_config.loss)
+    plan = plan_model(layer, input_spec)
     streams, floating = Streams(seed), np.dtype(dtype)
 
     def initialise(path: str, spec: ParamSpec) -> Array:
         initializer: Initializer = registry.create("initializer", spec.init)
         return initializer(streams.fresh("initialise", path), spec, floating)
 
+    buffers = Buffers.allocate(plan, lay_out(layer, plan), dtype, initialise)
+    assert isinstance(model_config.loss, Loss)  # noqa: S101  (build_section resolved it)
     return Model(
+        Network(layer, plan, model_config.loss, model_config.l2, buffers),
         model_config,
-        layer,
-        plan,
-        Buffers.allocate(plan, lay_out(layer, plan), dtype, initialise),
         input_spec,
-        registry=registry,
+        registry,
         seed=seed,
         scale=scale,
         classes=classes,
@@ -88,7 +89,7 @@ def _config(config: ModelConfig | Mapping[str, Any] | Sequence[Any], registry: R
     return section
 
 
-def plan_model(layer: Layer, input_spec: ArraySpec, loss: Loss | str) -> Plan:
+def plan_model(layer: Layer, input_spec: ArraySpec) -> Plan:
     """Plan a whole network; no array is made.
 
     Raises:

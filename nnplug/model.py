@@ -5,30 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from attrs import evolve
 from numpy.typing import ArrayLike
 
 from nnplug import evaluation
-from nnplug.arena import Arena
-from nnplug.buffers import Buffers
 from nnplug.chain import Chain
+from nnplug.config import ModelConfig
 from nnplug.context import Context
-from nnplug.contracts import Layer, Loss, Metric
+from nnplug.contracts import Layer, Metric
 from nnplug.data import open_split, rescale
 from nnplug.errors import DataError, NnplugError, ShapeError
 from nnplug.gradcheck import numerical_gradient
+from nnplug.modelfile import write_model
+from nnplug.network import Network
 from nnplug.options import suggest
 from nnplug.registry import Registry
-from nnplug.specs import Array, ArraySpec, Plan
+from nnplug.specs import Array, ArraySpec
 from nnplug.streams import Streams
-
-if TYPE_CHECKING:
-    from nnplug.config import ModelConfig
-    from nnplug.summary import Summary
-
-SINGLE_PASS = 1024  # rows up to which scores are computed in one go
+from nnplug.summary import Summary, summarise
 
 
 class Model:
@@ -37,6 +34,7 @@ class Model:
     Every method takes raw input, in the units that the data loader delivered: ``scale`` is applied inside.
 
     Attributes:
+        network: layers, plan, arrays and loss: what training works on.
         config: the layers, the loss and L2 that it was built from.
         input_spec: shape and dtype of one sample.
         params: every parameter by path, ``model.params["affine1.W"]``: a writable view.
@@ -47,38 +45,31 @@ class Model:
         classes: the number of classes, where the data said so.
         class_names: the classes' names, where the data said so.
         seed: what its random streams follow from.
+        streams: its random streams, which training moves on.
+        registry: where its names were looked up.
     """
 
     def __init__(
         self,
+        network: Network,
         config: ModelConfig,
-        layer: Layer,
-        plan: Plan,
-        buffers: Buffers,
         input_spec: ArraySpec,
-        *,
         registry: Registry,
+        *,
         seed: int = 0,
         scale: tuple[float, float] | None = None,
         classes: int | None = None,
         class_names: tuple[str, ...] | None = None,
     ) -> None:
-        assert isinstance(config.loss, Loss)  # noqa: S101  (nnplug.build resolved it)
-        self.config, self.layer, self.plan, self.buffers, self.input_spec = config, layer, plan, buffers, input_spec
-        self.loss_function: Loss = config.loss
-        self.registry, self.seed, self.scale = registry, seed, scale
-        self.classes, self.class_names = classes, class_names
-        self.dtype: np.dtype[Any] = buffers.vector.dtype
+        self.network, self.config, self.input_spec, self.registry = network, config, input_spec, registry
+        self.seed, self.scale, self.classes, self.class_names = seed, scale, classes, class_names
         self.streams = Streams(seed)
+        buffers = network.buffers
+        self.dtype: np.dtype[Any] = buffers.vector.dtype
         self.params: Mapping[str, Array] = MappingProxyType(buffers.named(buffers.vector))
         self.grads: Mapping[str, Array] = MappingProxyType(buffers.named(buffers.gradient))
         self.state: Mapping[str, Array] = buffers.state
-        self._inference = self.context()
-
-    def context(self, *, training: bool = False, arena: Arena | None = None, streams: Streams | None = None) -> Context:
-        """A context for the whole network; nobody asks for the gradient of its input."""
-        seed = streams or Streams(self.seed)
-        return Context(training=training, need_dx=False, dtype=self.dtype, seed=seed, arena=arena)
+        self._inference = network.context(Streams(seed))
 
     # Prediction
 
@@ -89,21 +80,14 @@ class Model:
             ShapeError: x is no batch of samples of the model's input shape.
         """
         x = self._input(x)
-        if len(x) <= SINGLE_PASS:
-            out, _ = self.layer.forward(self.buffers.params, x, self._inference)
-            return out.copy() if np.may_share_memory(out, x) else out
-        arena = Arena()
-        ctx = self.context(arena=arena)
-        scores = np.empty((len(x), *self.plan.out.shape), self.plan.out.dtype)
-        for start in range(0, len(x), SINGLE_PASS):
-            batch = x[start : start + SINGLE_PASS]
-            arena.start(len(batch))
-            scores[start : start + SINGLE_PASS], _ = self.layer.forward(self.buffers.params, batch, ctx)
-        return scores
+        if len(x) > evaluation.BATCH:
+            return evaluation.scores(self.network, x)
+        out = self.network.scores(x, self._inference)
+        return out.copy() if np.may_share_memory(out, x) else out
 
     def predict(self, x: ArrayLike) -> Array:
         """The predictions that the scores stand for: class indices for a classifier."""
-        return self.loss_function.predict(self.scores(x))
+        return self.network.loss.predict(self.scores(x))
 
     def probabilities(self, x: ArrayLike) -> Array:
         """The probability of each class.
@@ -111,12 +95,12 @@ class Model:
         Raises:
             NnplugError: the model's loss does not model probabilities.
         """
-        return self.loss_function.probabilities(self.scores(x))
+        return self.network.loss.probabilities(self.scores(x))
 
     def activations(self, x: ArrayLike) -> dict[str, Array]:
         """What every layer puts out for a batch, by path, from input to output."""
         found: dict[str, Array] = {}
-        self._record(self.layer, self.buffers.params, self._input(x), self._inference, "", found)
+        self._record(self.network.layer, self.network.buffers.params, self._input(x), self._inference, "", found)
         return found
 
     def _record(self, layer: Layer, params: Any, x: Array, ctx: Context, path: str, found: dict[str, Array]) -> Array:
@@ -157,11 +141,11 @@ class Model:
         source = open_split((self._shaped(x), y, weight), "given", self.input_spec.dtype, self.scale)
         chosen = self.metrics(metrics)
         self.check_targets(np.asanyarray(y), chosen)
-        return evaluation.evaluate(self, source, chosen)
+        return evaluation.evaluate(self.network, source, chosen)
 
     def metrics(self, metrics: Iterable[Metric | str] | None = None) -> dict[str, Metric]:
         """Metrics by the name they are reported under; default: those that fit the loss."""
-        chosen = self.loss_function.metrics if metrics is None else metrics
+        chosen = self.network.loss.metrics if metrics is None else metrics
         built = [self.registry.create("metric", metric) for metric in chosen]
         return {self.registry.name_of(metric, default=type(metric).__name__): metric for metric in built}
 
@@ -172,9 +156,9 @@ class Model:
             ShapeError: the network's output does not fit the loss.
             DataError: the targets do not fit the loss or a metric.
         """
-        self.loss_function.check(self.plan.out, targets)
+        self.network.loss.check(self.network.plan.out, targets)
         for metric in metrics.values():
-            metric.check(self.plan.out, targets)
+            metric.check(self.network.plan.out, targets)
 
     def gradients(
         self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None, *, training: bool = True
@@ -186,10 +170,10 @@ class Model:
         Returns:
             the loss with the L2 term, and arrays by path that belong to the caller.
         """
-        buffers = self.buffers.twin()
+        network = evolve(self.network, buffers=self.network.buffers.twin())
         batch = self._batch(x, y, weight, self.input_spec.dtype)
-        loss = self.backpropagate(buffers, *batch, self.context(training=training, streams=self._streams_copy()))
-        return loss, buffers.named(buffers.gradient)
+        loss = network.backpropagate(*batch, network.context(self._streams_copy(), training=training))
+        return loss, network.buffers.named(network.buffers.gradient)
 
     def numerical_gradients(
         self,
@@ -211,7 +195,8 @@ class Model:
             h: the distance of the two points.
             training: whether layers act as in a training step.
         """
-        buffers = self.buffers.twin("float64")
+        buffers = self.network.buffers.twin("float64")
+        network = evolve(self.network, buffers=buffers)
         floating = self.input_spec.dtype.kind == "f"
         batch = self._batch(x, y, weight, np.dtype("float64") if floating else self.input_spec.dtype)
         views = buffers.named(buffers.vector)
@@ -220,40 +205,9 @@ class Model:
         def objective() -> float:
             for path, array in kept.items():
                 buffers.state[path][...] = array
-            ctx = Context(training=training, dtype="float64", seed=self._streams_copy())
-            return self._forward(buffers, *batch, ctx)[0] + self.penalty(buffers)
+            return network.objective(*batch, network.context(self._streams_copy(), training=training))
 
         return {name: numerical_gradient(objective, views[name], h) for name in self._known(names)}
-
-    def backpropagate(self, buffers: Buffers, x: Array, y: Array, weight: Array | None, ctx: Context) -> float:
-        """One step without the update: assigns ``buffers.grads`` and returns the loss with the L2 term.
-
-        x is prepared input: of the input dtype, scaled.
-        """
-        loss, dscores, cache = self._forward(buffers, x, y, weight, ctx)
-        self.layer.backward(buffers.params, buffers.grads, cache, dscores, ctx)
-        if self.config.l2 == 0.0:
-            return loss
-        decayed = buffers.layout.decayed
-        shrink = ctx.empty(decayed, buffers.vector.dtype)
-        np.multiply(buffers.vector[:decayed], self.config.l2, out=shrink)
-        buffers.gradient[:decayed] += shrink
-        return loss + self.penalty(buffers)
-
-    def penalty(self, buffers: Buffers | None = None) -> float:
-        """The L2 term, ``0.5 * l2 * sum(W**2)`` over the parameters that decay."""
-        if self.config.l2 == 0.0:
-            return 0.0
-        buffers = buffers or self.buffers
-        decayed = buffers.vector[: buffers.layout.decayed]
-        return 0.5 * self.config.l2 * float(np.dot(decayed, decayed))
-
-    def _forward(
-        self, buffers: Buffers, x: Array, y: Array, weight: Array | None, ctx: Context
-    ) -> tuple[float, Array, Any]:
-        scores, cache = self.layer.forward(buffers.params, x, ctx)
-        losses, dscores = self.loss_function.value_and_grad(scores, y, ctx)
-        return average(losses, dscores, weight), dscores, cache
 
     # Input
 
@@ -293,9 +247,7 @@ class Model:
 
     def summary(self) -> Summary:
         """Every layer with its output shape, parameters and bytes; print it."""
-        from nnplug.summary import summarise
-
-        return summarise(self)
+        return summarise(self.network, self.input_spec, self.registry)
 
     def save(self, path: str | Path) -> None:
         """Write weights, state and the filled-in config to one safetensors file; an existing file is replaced.
@@ -304,23 +256,18 @@ class Model:
             RegistryError: a layer has no registry name, so that nobody could load the file.
             ModelFileError: the file cannot be written.
         """
-        from nnplug.modelfile import save
-
-        save(self, Path(path))
+        header = {
+            "model": self.registry.describe(self.config),
+            "input_shape": list(self.input_spec.shape),
+            "dtype": str(self.dtype),
+            "seed": self.seed,
+            "scale": self.scale,
+            "classes": self.classes,
+            "class_names": self.class_names,
+            "plugins": self.registry.versions(),
+        }
+        write_model(Path(path), header, {**self.params, **self.state})
 
     def __repr__(self) -> str:
-        return f"<Model {self.input_spec.shape} -> {self.plan.out.shape}, {self.buffers.layout.size:,} parameters>"
-
-
-def average(losses: Array, dscores: Array, weight: Array | None) -> float:
-    """The weighted mean ``sum(w * l) / sum(w)`` of the rows' losses; scales ``dscores`` in place to its gradient."""
-    if weight is None:
-        dscores *= 1.0 / losses.size
-        return float(np.add.reduce(losses, axis=None)) / losses.size
-    total = float(np.add.reduce(weight)) * (losses.size // len(losses))
-    if total == 0.0:
-        dscores[...] = 0.0
-        return 0.0
-    share = (weight / total).astype(dscores.dtype, copy=False)
-    dscores *= share.reshape(-1, *[1] * (dscores.ndim - 1))
-    return float(np.add.reduce(losses * share.reshape(-1, *[1] * (losses.ndim - 1)), axis=None))
+        out, size = self.network.plan.out.shape, self.network.buffers.layout.size
+        return f"<Model {self.input_spec.shape} -> {out}, {size:,} parameters>"

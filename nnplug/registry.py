@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,63 +16,8 @@ from nnplug.errors import ConfigError, PluginError, Problem, RegistryError
 from nnplug.hookspecs import KINDS, Kind
 from nnplug.naming import number, snake_case
 from nnplug.options import INVALID, convert, fields_of, fill, mentions_component, options_of, show, suggest
-from nnplug.plugins import CORE, Entry, Loader, check_component, discover, normalise
-
-
-class _Store:
-    """What is installed and what has been loaded of it; shared by every view of one registry."""
-
-    def __init__(self, autoload: bool) -> None:
-        self.lock = threading.RLock()
-        self.autoload = autoload
-        self.loader = Loader()
-        self.classes: dict[Entry, type] = {}
-        self.failures: dict[Entry, PluginError] = {}
-        self._entries: list[Entry] | None = None
-
-    @property
-    def entries(self) -> list[Entry]:
-        with self.lock:
-            if self._entries is None:
-                self._entries = discover() if self.autoload else []
-                if self.autoload and not any(entry.distribution == CORE for entry in self._entries):
-                    raise RegistryError(
-                        "nnplug is on the path but not installed, so its plugins cannot be found; "
-                        "run `pip install -e .` in its folder"
-                    )
-            return self._entries
-
-    def load(self, entry: Entry) -> type:
-        """The class of an entry; imports its module the first time."""
-        with self.lock:
-            if entry not in self.classes and entry not in self.failures:
-                self._load_module(entry.module, entry.distribution)
-            if entry in self.failures:
-                cause = self.failures[entry]
-                raise PluginError(
-                    f"the {entry.kind} {entry.name!r} of {entry.provenance} cannot be used: {cause}; "
-                    f"update or uninstall {entry.distribution}"
-                ) from (cause.__cause__ or cause)
-            return self.classes[entry]
-
-    def _load_module(self, module: str, distribution: str) -> None:
-        entries = [e for e in self.entries if (e.module, e.distribution) == (module, distribution)]
-        declared: dict[str, set[str]] = {}
-        for entry in entries:
-            declared.setdefault(entry.kind, set()).add(entry.name)
-        try:
-            found = self.loader.load(module, distribution, declared)
-        except PluginError as error:
-            self.failures.update(dict.fromkeys(entries, error))
-        else:
-            self.classes.update({entry: found[entry.kind][entry.name] for entry in entries})
-
-    def add(self, entry: Entry, cls: type) -> None:
-        """Register a class of this process; the same entry again replaces it."""
-        with self.lock:
-            if entry not in self.entries:
-                self.entries.append(entry)
-            self.classes[entry] = cls
+from nnplug.plugins import CORE, Entry, check_component, normalise
+from nnplug.store import Store
 
 
 @attrs.frozen
@@ -106,7 +50,7 @@ class Registry:
         disable: Iterable[str] = (),
         only: Iterable[str] = (),
     ) -> None:
-        self._store = _Store(autoload)
+        self._store = Store(autoload)
         self._switch(prefer, disable, only)
 
     def _switch(self, prefer: Iterable[str], disable: Iterable[str], only: Iterable[str]) -> None:

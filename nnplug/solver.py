@@ -67,9 +67,9 @@ class Solver:
         self.history.monitor, self.history.higher_is_better = monitor, higher
         epochs, steps = self._length()
         self.run = Run(model, self.history, total_steps=steps, total_epochs=epochs, folder=folder)
-        self.updater = Updater(self.rule, model.buffers)
+        self.updater = Updater(self.rule, model.network.buffers)
         self._arena = Arena()
-        self._context = model.context(training=True, arena=self._arena, streams=model.streams)
+        self._context = model.network.context(model.streams, training=True, arena=self._arena)
         self._best = Best(higher)
         self._callbacks: list[Any] = list(self.config.callbacks)
         self._watchers = [c.step for c in self._callbacks if hasattr(c, "step")]
@@ -125,7 +125,7 @@ class Solver:
                 while not self.run.stop_reason:
                     self._epoch(interrupts)
         finally:
-            self._best.put_back(self.model.buffers)
+            self._best.put_back(self.model.network.buffers)
             self.history.stopped = self.run.stop_reason or "failed"
             for callback in self._callbacks:
                 callback.stop(self.run)
@@ -147,7 +147,7 @@ class Solver:
         self.run.epoch += 1
         self.history.epochs.append(self._row())
         monitor = self.history.monitor
-        if monitor is not None and self._best.offer(self.history.epochs[-1][monitor], self.model.buffers):
+        if monitor is not None and self._best.offer(self.history.epochs[-1][monitor], self.model.network.buffers):
             self.history.best_epoch = self.run.epoch
         for callback in self._callbacks:
             callback.epoch(self.run)
@@ -168,7 +168,7 @@ class Solver:
             chosen = self._class_weights.take(y)
             weight = chosen if weight is None else weight * chosen
         self._arena.start(len(x))
-        loss = self.model.backpropagate(self.model.buffers, x, y, weight, self._context)
+        loss = self.model.network.backpropagate(x, y, weight, self._context)
         if not math.isfinite(loss):
             raise self._diverged(loss)
         self.history.losses.append(loss)
@@ -216,4 +216,4 @@ class Solver:
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Loss and metrics of a split of the data, with the parameters as they are now."""
-        return evaluation.evaluate(self.model, self.splits[split], self.metrics)
+        return evaluation.evaluate(self.model.network, self.splits[split], self.metrics)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from nnplug.contracts import Layer
-from nnplug.specs import Plan
-
-if TYPE_CHECKING:
-    from nnplug.model import Model
+from nnplug.network import Network
+from nnplug.registry import Registry
+from nnplug.specs import ArraySpec, Plan
 
 
 @frozen
@@ -64,24 +62,26 @@ class Summary:
         return str(self)
 
 
-def summarise(model: Model) -> Summary:
-    """Describe every layer of a model."""
-    rows = tuple(_rows(model, model.layer, model.plan, ""))
-    layout = model.buffers.layout
-    size = model.buffers.vector.nbytes + sum(array.nbytes for array in model.state.values())
-    loss = model.registry.name_of(model.loss_function, default=type(model.loss_function).__name__)
-    header = f"input {model.input_spec}, loss {loss}, dtype {model.dtype}"
-    return Summary(rows, layout.size, layout.trained, size, header)
+def summarise(network: Network, input_spec: ArraySpec, registry: Registry) -> Summary:
+    """Describe every layer of a network."""
+    rows = tuple(_rows(network, registry, network.layer, network.plan, ""))
+    buffers = network.buffers
+    size = buffers.vector.nbytes + sum(array.nbytes for array in buffers.state.values())
+    loss = registry.name_of(network.loss, default=type(network.loss).__name__)
+    header = f"input {input_spec}, loss {loss}, dtype {buffers.vector.dtype}"
+    return Summary(rows, buffers.layout.size, buffers.layout.trained, size, header)
 
 
-def _rows(model: Model, layer: Layer, plan: Plan, path: str, trainable: bool = True) -> Iterator[SummaryRow]:
+def _rows(
+    network: Network, registry: Registry, layer: Layer, plan: Plan, path: str, trainable: bool = True
+) -> Iterator[SummaryRow]:
     trainable = trainable and layer.trainable
     if path:
-        prefix = f"{path}."
-        own = [model.params[prefix + name] for name in plan.params]
-        kept = own + [model.state[prefix + name] for name in plan.state]
-        kind = model.registry.name_of(layer, default=type(layer).__name__)
-        size = sum(array.nbytes for array in kept)
-        yield SummaryRow(path, kind, plan.out.shape, sum(array.size for array in own), size, trainable)
+        itemsize = network.buffers.vector.itemsize
+        size = sum(spec.size for spec in plan.params.values())
+        kept = sum(network.buffers.state[f"{path}.{name}"].nbytes for name in plan.state)
+        kind = registry.name_of(layer, default=type(layer).__name__)
+        yield SummaryRow(path, kind, plan.out.shape, size, size * itemsize + kept, trainable)
     for name, (child, child_plan) in plan.children.items():
-        yield from _rows(model, child, child_plan, f"{path}.{name}" if path else name, trainable)
+        child_path = f"{path}.{name}" if path else name
+        yield from _rows(network, registry, child, child_plan, child_path, trainable)

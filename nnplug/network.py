@@ -1,0 +1,93 @@
+"""The Network: planned layers with their arrays and a loss; what one training step computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from nnplug.arena import Arena
+from nnplug.buffers import Buffers
+from nnplug.context import Context
+from nnplug.contracts import Layer, Loss
+from nnplug.specs import Array, Plan
+from nnplug.streams import Streams
+
+
+@frozen(eq=False)
+class Network:
+    """A network with its parameters; input is prepared already: in the right dtype, and scaled.
+
+    Args:
+        layer: the whole network as one layer.
+        plan: what it planned.
+        loss: what training makes small.
+        l2: the weight of ``0.5 * sum(W**2)`` over the parameters that decay.
+        buffers: the arrays.
+    """
+
+    layer: Layer
+    plan: Plan
+    loss: Loss
+    l2: float
+    buffers: Buffers
+
+    def context(self, streams: Streams, *, training: bool = False, arena: Arena | None = None) -> Context:
+        """A context for the whole network; nobody asks for the gradient of its input."""
+        return Context(training=training, need_dx=False, dtype=self.buffers.vector.dtype, seed=streams, arena=arena)
+
+    def scores(self, x: Array, ctx: Context) -> Array:
+        """What the last layer puts out; scratch memory of ``ctx``."""
+        out, _ = self.layer.forward(self.buffers.params, x, ctx)
+        return out
+
+    def losses(self, x: Array, targets: Array, ctx: Context) -> tuple[Array, Array]:
+        """``(scores, losses)`` of a batch, a loss a row, without the L2 term."""
+        scores = self.scores(x, ctx)
+        losses, _ = self.loss.value_and_grad(scores, targets, ctx)
+        return scores, losses
+
+    def objective(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> float:
+        """The number that training makes small: the weighted mean of the losses, and the L2 term."""
+        scores = self.scores(x, ctx)
+        return average(*self.loss.value_and_grad(scores, targets, ctx), weight) + self.penalty()
+
+    def backpropagate(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> float:
+        """Assign the gradient of the objective to ``buffers.grads`` and return the objective."""
+        scores, cache = self.layer.forward(self.buffers.params, x, ctx)
+        losses, dscores = self.loss.value_and_grad(scores, targets, ctx)
+        loss = average(losses, dscores, weight)
+        self.layer.backward(self.buffers.params, self.buffers.grads, cache, dscores, ctx)
+        if self.l2 == 0.0:
+            return loss
+        decayed = self.buffers.layout.decayed
+        shrink = ctx.empty(decayed, self.buffers.vector.dtype)
+        np.multiply(self.buffers.vector[:decayed], self.l2, out=shrink)
+        self.buffers.gradient[:decayed] += shrink
+        return loss + self.penalty()
+
+    def penalty(self) -> float:
+        """The L2 term, ``0.5 * l2 * sum(W**2)`` over the parameters that decay."""
+        if self.l2 == 0.0:
+            return 0.0
+        decayed = self.buffers.vector[: self.buffers.layout.decayed]
+        return 0.5 * self.l2 * float(np.dot(decayed, decayed))
+
+
+def average(losses: Array, dscores: Array, weight: Array | None) -> float:
+    """The weighted mean ``sum(w * l) / sum(w)`` of the rows' losses; scales ``dscores`` in place to its gradient."""
+    if weight is None:
+        dscores *= 1.0 / losses.size
+        return float(np.add.reduce(losses, axis=None)) / losses.size
+    total = float(np.add.reduce(weight)) * (losses.size // len(losses))
+    if total == 0.0:
+        dscores[...] = 0.0
+        return 0.0
+    share = (weight / total).astype(dscores.dtype, copy=False)
+    dscores *= _per_row(share, dscores)
+    return float(np.add.reduce(losses * _per_row(share, losses), axis=None))
+
+
+def _per_row(values: Array, like: Array) -> Any:
+    return values.reshape(-1, *[1] * (like.ndim - 1))
