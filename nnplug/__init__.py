@@ -2,64 +2,95 @@
 
 from typing import TYPE_CHECKING, Any
 
-from nnplug.context import Context
-from nnplug.contracts import (
-    Callback,
-    DataLoader,
-    Initializer,
-    Layer,
-    Loss,
-    Metric,
-    Schedule,
-    UpdateRule,
-)
-from nnplug.errors import (
-    ConfigError,
-    DataError,
-    DivergedError,
-    ModelFileError,
-    NnplugError,
-    PluginError,
-    RegistryError,
-    ShapeError,
-)
-from nnplug.history import History, Run
-from nnplug.hookspecs import hookimpl
-from nnplug.paths import data_dir, offline
-from nnplug.specs import Array, ArraySpec, Batch, Dataset, Params, ParamSpec, Plan, Source, StateSpec, Step
-
 if TYPE_CHECKING:
     from nnplug.builder import build
+    from nnplug.context import Context
+    from nnplug.contracts import (
+        Callback,
+        DataLoader,
+        Initializer,
+        Layer,
+        Loss,
+        Metric,
+        Schedule,
+        UpdateRule,
+    )
+    from nnplug.errors import (
+        ConfigError,
+        DataError,
+        DivergedError,
+        ModelFileError,
+        NnplugError,
+        PluginError,
+        RegistryError,
+        ShapeError,
+    )
     from nnplug.gradcheck import norm_error, numerical_gradient, relative_error
+    from nnplug.history import History, Run
+    from nnplug.hookspecs import hookimpl
     from nnplug.job import TrainResult, train
     from nnplug.loading import load, load_data
     from nnplug.model import Model
+    from nnplug.paths import data_dir, offline
     from nnplug.registry import Registry, default_registry
     from nnplug.solver import Solver
+    from nnplug.specs import Array, ArraySpec, Batch, Dataset, Params, ParamSpec, Plan, Source, StateSpec, Step
 
-# What plugins need is imported above; what only users of whole models need is imported when it is first asked for.
-_LAZY = {
+# Everything is imported when it is first asked for: `nnplug --help` needs no NumPy, a plugin no training loop.
+_HOME = {
+    "Array": "nnplug.specs",
+    "ArraySpec": "nnplug.specs",
+    "Batch": "nnplug.specs",
+    "Callback": "nnplug.contracts",
+    "ConfigError": "nnplug.errors",
+    "Context": "nnplug.context",
+    "DataError": "nnplug.errors",
+    "DataLoader": "nnplug.contracts",
+    "Dataset": "nnplug.specs",
+    "DivergedError": "nnplug.errors",
+    "History": "nnplug.history",
+    "Initializer": "nnplug.contracts",
+    "Layer": "nnplug.contracts",
+    "Loss": "nnplug.contracts",
+    "Metric": "nnplug.contracts",
     "Model": "nnplug.model",
+    "ModelFileError": "nnplug.errors",
+    "NnplugError": "nnplug.errors",
+    "ParamSpec": "nnplug.specs",
+    "Params": "nnplug.specs",
+    "Plan": "nnplug.specs",
+    "PluginError": "nnplug.errors",
     "Registry": "nnplug.registry",
+    "RegistryError": "nnplug.errors",
+    "Run": "nnplug.history",
+    "Schedule": "nnplug.contracts",
+    "ShapeError": "nnplug.errors",
     "Solver": "nnplug.solver",
+    "Source": "nnplug.specs",
+    "StateSpec": "nnplug.specs",
+    "Step": "nnplug.specs",
     "TrainResult": "nnplug.job",
+    "UpdateRule": "nnplug.contracts",
     "build": "nnplug.builder",
+    "data_dir": "nnplug.paths",
     "default_registry": "nnplug.registry",
+    "hookimpl": "nnplug.hookspecs",
     "load": "nnplug.loading",
     "load_data": "nnplug.loading",
     "norm_error": "nnplug.gradcheck",
     "numerical_gradient": "nnplug.gradcheck",
+    "offline": "nnplug.paths",
     "relative_error": "nnplug.gradcheck",
     "train": "nnplug.job",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in _HOME:
         raise AttributeError(f"module 'nnplug' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_LAZY[name]), name)
+    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 
