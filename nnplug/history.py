@@ -49,7 +49,6 @@ class Run:
     Attributes:
         model: the `nnplug.Model` in training.
         history: what happened so far.
-        monitor: the column of the history that "best" refers to, or None.
         total_steps: how many updates are planned.
         total_epochs: how many epochs are planned; the last may be cut short.
         folder: where the run's files go; None in a run that keeps none.
@@ -62,11 +61,15 @@ class Run:
     history: History
     total_steps: int
     total_epochs: int
-    monitor: str | None = None
     folder: Path | None = None
     step: int = 0
     epoch: int = 0
     stop_reason: str = ""
+
+    @property
+    def monitor(self) -> str | None:
+        """The column of the history that "best" refers to, or None."""
+        return self.history.monitor
 
     @property
     def higher_is_better(self) -> bool:

@@ -13,6 +13,7 @@ from nnplug import Callback, Run, hookimpl
 
 REFRESH_SECONDS = 0.1
 RECENT_STEPS = 100
+NARROWEST = len("-1.234e-05")  # column
 BOOKKEEPING = ("epoch", "step", "learning_rate", "train_seconds")  # columns of the history that are no results
 
 
@@ -67,10 +68,12 @@ class Progress(Callback):
         row = run.history.epochs[-1]
         if not self._columns:
             self._columns = tuple(name for name in row if name not in BOOKKEEPING)
-            self._say("  ".join([f"{'epoch':>{_width(run)}}", *(f"{c:>9}" for c in self._columns), "seconds"]))
+            self._say(
+                "  ".join([f"{'epoch':>{_width(run)}}", *(f"{c:>{NARROWEST}}" for c in self._columns), "seconds"])
+            )
         now = perf_counter()
         epoch = f"{int(row['epoch'])}/{run.total_epochs}"
-        results = (f"{row.get(c, nan):>#{max(len(c), 9)}.4g}" for c in self._columns)
+        results = (f"{row.get(c, nan):>#{max(len(c), NARROWEST)}.4g}" for c in self._columns)
         self._say("  ".join([f"{epoch:>{_width(run)}}", *results, f"{now - self._line_at:7.1f}"]))
         self._line_at = now
 
@@ -80,7 +83,7 @@ class Progress(Callback):
             self._bar.close()
             self._bar = None
         extent = f"{_count(run.epoch, 'epoch')}, {_count(run.step, 'step')}, {perf_counter() - self._started:.1f} s"
-        self._say(f"trained for {extent}: {run.history.stopped or run.stop_reason or 'ended'}")
+        self._say(f"trained for {extent}: {run.history.stopped}")
         best = run.history.best_epoch
         if run.monitor and best:
             self._say(f"best epoch {best}: {run.monitor} {run.history.column(run.monitor)[best - 1]:.4g}")
