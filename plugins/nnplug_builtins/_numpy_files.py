@@ -49,6 +49,8 @@ def _try(where: object, function: Callable[..., Any], *args: Any, **options: Any
     except FileNotFoundError as error:
         raise DataError(f"{where}: no such file; the current folder is {Path.cwd()}") from error
     except Exception as error:  # for a broken header NumPy raises anything, from ValueError to TokenError
+        if "Python objects" in str(error) or "Object arrays" in str(error):  # NumPy has no exception of its own for it
+            raise DataError(f"{where}: holds Python objects, expected numbers") from error
         raise DataError(f"{where}: cannot be read: {error}") from error
 
 

@@ -108,7 +108,7 @@ def _splits(path: Path, arrays: dict[str, Array]) -> dict[str, tuple[Array, ...]
         parts = {name: arrays[name] for name in (f"{part}_{split}" for part in PARTS) if name in arrays}
         if len({len(array) for array in parts.values()}) > 1:
             told = ", ".join(f"{name} has {len(array)}" for name, array in parts.items())
-            raise DataError(f"{path}: rows are missing: {told}")
+            raise DataError(f"{path}: the numbers of rows differ: {told}")
         if parts:
             given, expected = arrays[f"x_{split}"].shape[1:], arrays["x_train"].shape[1:]
             if given != expected:

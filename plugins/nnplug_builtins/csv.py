@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from attrs import field, frozen
-from attrs.validators import and_, ge, lt, matches_re
+from attrs.validators import and_, ge, lt
 
 from nnplug import Array, DataError, DataLoader, Dataset, hookimpl
 from nnplug_builtins._hold_out import hold_out
 from nnplug_builtins._table import Role, Table, column, is_number
+
+
+def _one_character(instance: Any, attribute: Any, value: str) -> None:
+    if len(value) != 1 or value in '"\r\n':
+        raise ValueError(f"'delimiter' must be one character, no quote and no line end, not {value!r}")
 
 
 @frozen
@@ -41,7 +46,7 @@ class Csv(DataLoader):
     target: str | int | tuple[str | int, ...] = field(default=-1, kw_only=True)
     ignore: tuple[str | int, ...] = field(default=(), kw_only=True)
     header: bool = field(default=True, kw_only=True)
-    delimiter: str = field(default=",", kw_only=True, validator=matches_re(r'[^"\r\n]'))
+    delimiter: str = field(default=",", kw_only=True, validator=_one_character)
     test: float = field(default=0.0, kw_only=True, validator=and_(ge(0), lt(1)))
     seed: int = field(default=0, kw_only=True, validator=ge(0))
     scale: tuple[float, float] | None = field(default=None, kw_only=True)
@@ -81,6 +86,8 @@ class Csv(DataLoader):
         ignored = {_index(name, names, path) for name in self.ignore}
         if self.task == "classification" and len(targets) != 1:
             raise DataError(f"{path}: classification has one target column, not {len(targets)}")
+        if not targets:
+            raise DataError(f"{path}: there is no target column")
         if ignored.intersection(targets):
             raise DataError(f"{path}: {column(names, min(ignored.intersection(targets)))} is both target and ignored")
         roles: list[Role] = ["ignored" if i in ignored else "x" for i in range(len(names))]
