@@ -97,13 +97,24 @@ def train(
     solver = Solver(model, data, update=experiment.update, folder=folder, **options)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "config.toml", to_toml(experiment, registry).encode())
-    history = solver.fit()
+    try:
+        solver.fit()
+    except NnplugError:
+        _keep(TrainResult(model, solver.history, {}, folder))
+        raise
     results = {split: solver.evaluate(split) for split in solver.splits}
-    result = TrainResult(model, history, results, folder)
-    model.save(result.model_path)
-    _write_json(folder / "history.json", {**asdict(history), "losses": list(history.losses)})
+    result = TrainResult(model, solver.history, results, folder)
+    _keep(result)
     _write_json(folder / "result.json", result.as_dict())
     return result
+
+
+def _keep(result: TrainResult) -> None:
+    """Write what training led to, unless it diverged before there was anything good."""
+    history = result.history
+    _write_json(result.folder / "history.json", {**asdict(history), "losses": list(history.losses)})
+    if result.results or history.best_epoch is not None:
+        result.model.save(result.model_path)
 
 
 def read_config(config: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], str, str]:
