@@ -13,7 +13,7 @@ from attrs.validators import and_, ge, gt, in_, lt, min_len, optional
 
 from nnplug.contracts import Callback, DataLoader, Layer, Loss, Metric, UpdateRule
 from nnplug.errors import ConfigError, NnplugError, Problem
-from nnplug.options import INVALID, fill
+from nnplug.filling import INVALID, fill
 from nnplug.registry import Registry
 
 Split = Literal["train", "validation", "test"]

@@ -13,9 +13,10 @@ import attrs
 
 from nnplug.contracts import Layer
 from nnplug.errors import ConfigError, PluginError, Problem, RegistryError
+from nnplug.filling import INVALID, convert, fill
 from nnplug.hookspecs import KINDS, Kind
 from nnplug.naming import number, snake_case
-from nnplug.options import INVALID, convert, fields_of, fill, mentions_component, options_of, show, suggest
+from nnplug.options import fields_of, mentions_component, options_of, show, suggest
 from nnplug.plugins import CORE, Entry, check_component, normalise
 from nnplug.store import Store
 
