@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import attrs
+import numpy as np
 
 from nnplug.errors import Problem
 from nnplug.options import (
@@ -126,17 +127,23 @@ def _convert_member(value: Any, member: Any, path: str, builder: Builder, proble
 def _convert_plain(value: Any, member: Any) -> Any:
     if member is Any:
         return value
-    if isinstance(value, bool):
-        return value if member is bool else _NO_MATCH
+    if isinstance(value, bool | np.bool_):
+        return bool(value) if member is bool else _NO_MATCH
     if member is int and isinstance(value, Integral):
         return int(value)
     if member is float and isinstance(value, Real):
-        return float(value)
-    if member is str and isinstance(value, str):
-        return value
-    if member is Path and isinstance(value, str | Path):
+        return _as_float(value)
+    if member is Path and isinstance(value, str):
         return Path(value)
-    return _NO_MATCH
+    wanted = typing.get_origin(member) or member  # what no config can hold, such as a function, passes as it is
+    return value if isinstance(wanted, type) and isinstance(value, wanted) else _NO_MATCH
+
+
+def _as_float(value: Real) -> Any:
+    try:
+        return float(value)
+    except OverflowError:
+        return _NO_MATCH
 
 
 def _convert_tuple(

@@ -44,7 +44,7 @@ def options_of(cls: Any) -> dict[str, Option]:
     """The options of an attrs class by name, in the order of its fields.
 
     Raises:
-        TypeError: an annotation cannot be read, with what to do about it.
+        TypeError: an annotation cannot be read, or a config could not hold the option; with what to do about it.
     """
     return _options_of(cls)
 
@@ -53,17 +53,24 @@ def options_of(cls: Any) -> dict[str, Option]:
 def _options_of(cls: Any) -> dict[str, Option]:
     try:
         hints = typing.get_type_hints(cls)
-    except NameError as error:
+    except Exception as error:  # annotations are code, which may fail in any way
         raise TypeError(
             f"the annotations of {cls.__name__} cannot be read ({error}); import what they name at run time, "
             "not under TYPE_CHECKING"
         ) from error
     helps = _docstring_args(cls)
-    return {
+    options = {
         a.alias: Option(a.alias, hints.get(a.name, Any), a.default, helps.get(a.alias, ""), a.validator, a)
         for a in attrs.fields(cls)
         if a.init and a.alias is not None
     }
+    for option in options.values():
+        if type(None) in members(option.hint) and option.default is not None:
+            raise TypeError(
+                f"the option {option.name!r} of {cls.__name__} admits None, so None must be its default: "
+                "a config says None by leaving the option out"
+            )
+    return options
 
 
 def fields_of(instance: Any) -> dict[str, Any]:
@@ -149,11 +156,19 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def show(value: Any) -> str:
-    """A value as an error message quotes it: short, and without control characters."""
-    text = repr(value)
+    """A value as an error message quotes it: short, on one line, and without control characters."""
+    try:
+        text = re.sub(r"\s*\n\s*", " ", repr(value))
+    except ValueError:  # an integer of more than 4300 digits
+        text = f"a huge {type(value).__name__}"
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def printable(text: str) -> str:
+    """A text without control characters, for names and messages that somebody else wrote."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def join(path: str, key: str) -> str:
     """The path of ``key`` inside ``path``."""
-    return f"{path}.{key}" if path else key
+    return f"{path}.{printable(key)}" if path else printable(key)
