@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from nnplug.buffers import Buffers
+from nnplug.specs import Array
 
 
 class Best:
@@ -16,20 +17,23 @@ class Best:
 
     def __init__(self, higher_is_better: bool) -> None:
         self._sign = 1.0 if higher_is_better else -1.0
-        self._value = math.nan
-        self._kept: Buffers | None = None
+        self._value = -math.inf
+        self._vector: Array | None = None
+        self._state: dict[str, Array] = {}
 
     def offer(self, value: float, buffers: Buffers) -> bool:
         """Keep a copy if ``value`` is better than all before; NaN never is. Returns whether it was."""
-        if not (math.isnan(self._value) or self._sign * value > self._sign * self._value):
+        if math.isnan(value) or (self._vector is not None and self._sign * value <= self._value):
             return False
-        self._value, self._kept = value, buffers.twin(buffers.vector.dtype)
+        self._value = self._sign * value
+        self._vector = buffers.vector.copy()
+        self._state = {path: array.copy() for path, array in buffers.state.items()}
         return True
 
     def put_back(self, buffers: Buffers) -> None:
         """Write what was kept into ``buffers``; nothing if nothing was."""
-        if self._kept is None:
+        if self._vector is None:
             return
-        buffers.vector[...] = self._kept.vector
-        for path, array in self._kept.state.items():
+        buffers.vector[...] = self._vector
+        for path, array in self._state.items():
             buffers.state[path][...] = array
