@@ -110,19 +110,25 @@ class Prepared:
     def batches(self, batch_size: int, rng: Generator | None, start: int = 0) -> Iterator[Batch]:
         """One epoch; see `Source.batches`."""
         for x, y, weight in self._source.batches(batch_size, rng, start):
-            yield rescale(np.asanyarray(x), self._dtype, self._scale), y, weight
+            weight = None if weight is None else np.asanyarray(weight)
+            yield rescale(np.asanyarray(x), self._dtype, self._scale), np.asanyarray(y), weight
 
 
 def rescale(x: Array, dtype: np.dtype[Any], scale: Scale | None, out: Array | None = None) -> Array:
-    """``(x - offset) * factor`` in ``dtype``; x itself where there is nothing to do."""
-    if scale is None:
-        if x.dtype == dtype:
-            return x
-        if out is None:
-            return x.astype(dtype)
-        out[...] = x
-        return out
+    """``(x - offset) * factor`` in ``dtype``; x itself where there is nothing to do.
+
+    Raises:
+        DataError: ``dtype`` is an integer type that cannot hold all of x.
+    """
+    if scale is None and x.dtype == dtype:
+        return x
     out = np.empty(x.shape, dtype) if out is None else out
+    if scale is None:
+        with np.errstate(invalid="ignore"):  # NaN is no integer; told below
+            out[...] = x
+        if dtype.kind in "iu" and not np.can_cast(x.dtype, dtype) and not (out == x).all():
+            raise DataError(f"x holds {x[out != x][0]}, which the model's input_dtype {dtype} cannot")
+        return out
     offset, factor = dtype.type(scale[0]), dtype.type(scale[1])
     if offset:
         np.subtract(x, offset, out=out, casting="same_kind")
@@ -142,20 +148,34 @@ def open_split(split: Any, name: str, dtype: np.dtype[Any], scale: Scale | None)
     if not isinstance(split, tuple | list) or len(split) not in (2, 3):
         raise DataError(f"the {name} split must be (x, y), (x, y, weight) or a Source, not {type(split).__name__}")
     x, y, weight = (*split, None)[:3]
-    x = x if hasattr(x, "shape") and hasattr(x, "dtype") else np.asarray(x)
-    y = np.asanyarray(y)
+    x = as_array(x, f"the {name} split's x")
+    y = np.asanyarray(as_array(y, f"the {name} split's y"))
     _check_x(x, name)
     if y.ndim == 0 or len(y) != len(x):
         raise DataError(f"the {name} split has {len(x)} rows in x but {y.size if y.ndim == 0 else len(y)} in y")
     if y.dtype.kind not in "biuf":
         raise DataError(f"the {name} split's targets have dtype {y.dtype}; give numbers, for classes 0 to C-1")
     if weight is not None:
-        weight = _checked_weight(np.asarray(weight), len(x), name, dtype)
+        weight = _checked_weight(np.asarray(as_array(weight, f"the {name} split's weights")), len(x), name)
     return Rows(x, y, weight, dtype, scale)
 
 
+def as_array(values: Any, what: str) -> Any:
+    """Values as an array; what has a shape and a dtype of its own stays as it is.
+
+    Raises:
+        DataError: rows of different lengths.
+    """
+    if hasattr(values, "shape") and hasattr(values, "dtype"):
+        return values
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{what} cannot be made an array: {error}") from None
+
+
 def _check_x(x: Any, name: str) -> None:
-    if len(x.shape) == 0 or x.shape[0] == 0:
+    if len(x.shape) == 0 or 0 in x.shape:
         raise DataError(f"the {name} split is empty: x has shape {tuple(x.shape)}")
     if x.dtype.kind not in "biuf":
         raise DataError(f"the {name} split's x has dtype {x.dtype}; give numbers")
@@ -169,12 +189,12 @@ def _check_x(x: Any, name: str) -> None:
         )
 
 
-def _checked_weight(weight: Array, rows: int, name: str, dtype: np.dtype[Any]) -> Array:
+def _checked_weight(weight: Array, rows: int, name: str) -> Array:
     if weight.shape != (rows,):
         raise DataError(f"the {name} split's weights have shape {weight.shape}, expected one per row, ({rows},)")
     if weight.dtype.kind not in "biuf" or not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
         raise DataError(f"the {name} split's weights must be finite numbers, none negative and not all zero")
-    return weight.astype(dtype)
+    return weight.astype(np.float64)
 
 
 def sample_spec(split: Any, dtype: str | np.dtype[Any]) -> ArraySpec | None:
@@ -188,7 +208,7 @@ def hold_out(rows: Rows, fraction: float, rng: Generator) -> tuple[Rows, Rows]:
     """Split rows at random into ``(kept, held out)``; class indices keep their proportions.
 
     Raises:
-        DataError: one of the two would be empty.
+        DataError: one of the two would be empty, or weigh nothing.
     """
     held = round(rows.rows * fraction)
     if not 0 < held < rows.rows:
@@ -198,4 +218,7 @@ def hold_out(rows: Rows, fraction: float, rng: Generator) -> tuple[Rows, Rows]:
         order = order[np.argsort(rows.y[order], kind="stable")]
     chosen = np.zeros(rows.rows, bool)
     chosen[order[((np.arange(held) + 0.5) * rows.rows / held).astype(int)]] = True
-    return rows.subset(np.flatnonzero(~chosen)), rows.subset(np.flatnonzero(chosen))
+    parts = rows.subset(np.flatnonzero(~chosen)), rows.subset(np.flatnonzero(chosen))
+    if any(rows.weight is not None and not rows.weight[part.index].any() for part in parts):
+        raise DataError(f"with a validation fraction of {fraction}, all rows of one part weigh nothing; change either")
+    return parts

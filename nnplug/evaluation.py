@@ -8,6 +8,7 @@ import numpy as np
 
 from nnplug.arena import Arena
 from nnplug.contracts import Metric
+from nnplug.errors import DataError
 from nnplug.network import Network
 from nnplug.specs import Array, Source
 from nnplug.streams import Streams
@@ -20,6 +21,9 @@ def evaluate(network: Network, source: Source, metrics: Mapping[str, Metric]) ->
 
     Returns:
         ``{"loss": ..., "accuracy": ...}``; the loss is the one that training minimises, with the L2 term.
+
+    Raises:
+        DataError: the source yields nothing.
     """
     arena = Arena()
     ctx = network.context(Streams(), arena=arena)
@@ -34,8 +38,11 @@ def evaluate(network: Network, source: Source, metrics: Mapping[str, Metric]) ->
         total_weight += len(x) if weight is None else float(weight.sum(dtype=np.float64))
         scores_seen.append(scores.copy())
         targets_seen.append(np.array(y))
+    if not scores_seen:
+        raise DataError("there is nothing to evaluate: the source yielded no batch")
     all_scores, all_targets = np.concatenate(scores_seen), np.concatenate(targets_seen)
-    values = {"loss": total / total_weight + network.penalty()}
+    mean = total / total_weight if total_weight > 0 else 0.0  # rows that all weigh nothing, as in training
+    values = {"loss": mean + network.penalty()}
     return values | {name: float(metric(all_scores, all_targets)) for name, metric in metrics.items()}
 
 
@@ -43,9 +50,9 @@ def scores(network: Network, x: Array) -> Array:
     """The scores of many rows, in an array of their own."""
     arena = Arena()
     ctx = network.context(Streams(), arena=arena)
-    out = np.empty((len(x), *network.plan.out.shape), network.plan.out.dtype)
+    parts = []
     for start in range(0, len(x), BATCH):
         batch = x[start : start + BATCH]
         arena.start(len(batch))
-        out[start : start + BATCH] = network.scores(batch, ctx)
-    return out
+        parts.append(network.scores(batch, ctx).copy())
+    return np.concatenate(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 import numpy as np
 
@@ -34,7 +35,9 @@ def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mappi
         raise DataError("the data has no train split")
     if isinstance(train, Rows):
         if "validation" not in splits and config.validation > 0:
-            train, splits["validation"] = hold_out(train, config.validation, model.streams.get("validation"))
+            # From the seed alone: a second Solver that trains the model further holds out the same rows.
+            rng = model.streams.fresh("validation")
+            train, splits["validation"] = hold_out(train, config.validation, rng)
         if config.batch_size > train.rows:
             raise DataError(
                 f"batch_size is {config.batch_size}, but the train split has {train.rows} rows; make it smaller"
@@ -66,8 +69,11 @@ def class_weights(wanted: tuple[float, ...] | str | None, train: Source) -> Arra
     counts: Array = np.bincount(train.y if train.index is None else train.y[train.index])
     if isinstance(wanted, str):
         balanced = np.zeros(len(counts))
-        np.divide(counts.sum(), len(counts) * counts, where=counts > 0, out=balanced)
+        np.divide(counts.sum(), np.count_nonzero(counts) * counts, where=counts > 0, out=balanced)
         return balanced
+    if not all(0 <= weight < inf for weight in wanted) or not any(wanted):
+        message = f"must be finite numbers, none negative and not all zero, got {list(wanted)}"
+        raise ConfigError([Problem("train.class_weights", message)])
     if len(wanted) < len(counts):
         message = f"holds {len(wanted)} weights, but the targets have {len(counts)} classes"
         raise ConfigError([Problem("train.class_weights", message)])
