@@ -64,6 +64,8 @@ def build(
     streams, floating = Streams(seed), np.dtype(dtype)
 
     def initialise(path: str, spec: ParamSpec) -> Array:
+        if isinstance(spec.init, int | float):
+            return np.full(spec.shape, spec.init, floating)
         initializer: Initializer = registry.create("initializer", spec.init)
         return initializer(streams.fresh("initialise", path), spec, floating)
 

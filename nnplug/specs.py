@@ -49,14 +49,14 @@ class ParamSpec:
 
     Args:
         shape: its shape.
-        init: how it starts; an initializer or the registry name of one.
+        init: how it starts: an initializer, the registry name of one, or a number for every element.
         decay: whether L2 and weight decay apply to it; say False for biases.
         fan_in: inputs per output, for initializers that scale; default: the first dimension.
         fan_out: outputs per input; default: the last dimension.
     """
 
     shape: tuple[int, ...] = field(converter=_as_shape)
-    init: Initializer | str = "zeros"
+    init: Initializer | str | float = 0.0
     decay: bool = True
     fan_in: int = field(kw_only=True, default=Factory(lambda s: s.shape[0] if s.shape else 1, takes_self=True))
     fan_out: int = field(kw_only=True, default=Factory(lambda s: s.shape[-1] if s.shape else 1, takes_self=True))
