@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,12 +14,12 @@ from nnplug import evaluation
 from nnplug.arena import Arena
 from nnplug.best import Best
 from nnplug.config import TrainConfig, build_section
-from nnplug.contracts import Metric, Schedule, UpdateRule
+from nnplug.contracts import Callback, Metric, Schedule, UpdateRule
 from nnplug.errors import ConfigError, DataError, DivergedError, NnplugError, Problem
 from nnplug.history import History, Row, Run
 from nnplug.interrupts import Interrupts
 from nnplug.model import Model
-from nnplug.specs import Batch, Dataset
+from nnplug.specs import Batch, Dataset, Source
 from nnplug.splits import class_weights, open_splits
 from nnplug.updater import Updater
 
@@ -30,7 +31,7 @@ class Solver:
 
     Args:
         model: is trained in place.
-        data: a `Dataset`, or ``(x, y)`` or ``(x, y, weight)`` to train on.
+        data: a `Dataset`, or ``(x, y)``, ``(x, y, weight)`` or a `Source` to train on.
         update: the name, table or component of an update rule.
         folder: where callbacks put files, if anywhere.
         options: ``epochs``, ``iterations``, ``batch_size``, ``validation``, ``monitor``, ``metrics``, ``evaluate``,
@@ -48,7 +49,7 @@ class Solver:
     def __init__(
         self,
         model: Model,
-        data: Dataset | tuple[Any, ...],
+        data: Dataset | Source | tuple[Any, ...],
         *,
         update: UpdateRule | Mapping[str, Any] | str = "sgd",
         folder: Path | None = None,
@@ -60,7 +61,7 @@ class Solver:
         self.config: TrainConfig = build_section(TrainConfig, options, registry, "train")
         self.metrics: dict[str, Metric] = model.metrics(self.config.metrics)
         self.history = History()
-        dataset = data if isinstance(data, Dataset) else Dataset(train=tuple(data))
+        dataset = data if isinstance(data, Dataset) else Dataset(train=data)
         self.splits = open_splits(model, dataset, self.config, self.metrics)
         self._class_weights = class_weights(self.config.class_weights, self.splits["train"])
         monitor, higher = self._choose_monitor()
@@ -99,7 +100,7 @@ class Solver:
             if iterations is None:
                 raise ConfigError([Problem("train", "the data does not say how many rows it has; give 'iterations'")])
             return 1, iterations
-        in_epoch = math.ceil(rows / self.config.batch_size)
+        in_epoch = max(1, math.ceil(rows / self.config.batch_size))
         if iterations is not None:
             return math.ceil(iterations / in_epoch), iterations
         epochs = epochs if epochs is not None else DEFAULT_EPOCHS
@@ -118,17 +119,20 @@ class Solver:
         """
         if self.history.stopped:
             raise NnplugError("this Solver has done its work; make a new one to train the model further")
-        for callback in self._callbacks:
-            callback.start(self.run)
+        started: list[Callback] = []
         try:
+            for callback in self._callbacks:
+                callback.start(self.run)
+                started.append(callback)
             with Interrupts() as interrupts:
                 while not self.run.stop_reason:
                     self._epoch(interrupts)
         finally:
             self._best.put_back(self.model.network.buffers)
             self.history.stopped = self.run.stop_reason or "failed"
-            for callback in self._callbacks:
-                callback.stop(self.run)
+            with ExitStack() as stack:  # every one is stopped, whatever the others do
+                for callback in reversed(started):
+                    stack.callback(callback.stop, self.run)
         return self.history
 
     def _epoch(self, interrupts: Interrupts) -> None:

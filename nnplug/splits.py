@@ -19,6 +19,7 @@ def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mappi
     """Sources for train, validation and test by name, as far as the data has them.
 
     Raises:
+        ConfigError: validation rows are wanted of a stream.
         DataError: a split cannot be learned from, or does not fit the model, its loss or a metric.
     """
     given = {"train": data.train, "validation": data.validation, "test": data.test}
@@ -43,6 +44,8 @@ def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mappi
                 f"batch_size is {config.batch_size}, but the train split has {train.rows} rows; make it smaller"
             )
         splits["train"] = train.converted()
+    elif "validation" not in splits and config.validation > 0:
+        raise ConfigError([Problem("train.validation", "rows of a stream cannot be held out; give a validation split")])
     return splits
 
 
