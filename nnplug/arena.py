@@ -26,16 +26,17 @@ class Arena:
 
     The n-th request after `start` gets the n-th array of the pool again, as long as its shape and dtype are
     the same; a step asks for the same arrays in the same order every time. Each number of rows has a pool of its
-    own, so that the short last batch of an epoch does not throw the others away.
+    own, so that the short last batch of an epoch does not throw the others away (and each shape of an update's
+    blocks).
     """
 
     def __init__(self) -> None:
-        self._pools: dict[int, list[NDArray[Any]]] = {}
+        self._pools: dict[int | tuple[int, ...], list[NDArray[Any]]] = {}
         self._pool: list[NDArray[Any]] = []
         self._next = 0
         self.allocations = 0
 
-    def start(self, rows: int) -> None:
+    def start(self, rows: int | tuple[int, ...]) -> None:
         """Begin a step on ``rows`` rows: every array handed out for as many rows before is free again."""
         self._pool = self._pools.setdefault(rows, [])
         self._next = 0

@@ -78,4 +78,4 @@ class Run:
 
     def stop(self, reason: str) -> None:
         """Ask for training to end after this step; ``reason`` is told to the user."""
-        self.stop_reason = reason
+        self.stop_reason = reason or "stopped"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf, sqrt
 
 import numpy as np
 from attrs import frozen
@@ -68,12 +69,14 @@ class Updater:
             clip(self._gradient, self.rule.clip_norm)
         steps = [Step(self.t, learning_rate, decay, self._arena.empty) for decay in (False, True)]
         for block in self._blocks:
-            self._arena.start(len(block.w) if block.w.ndim else 1)
+            self._arena.start(block.w.shape)
             self.rule.apply(block.w, block.dw, block.slots, steps[block.decay])
 
 
 def clip(gradient: Array, norm: float) -> None:
     """Scale a gradient in place so that its Euclidean norm is at most ``norm`` (Pascanu et al. 2013)."""
-    length = float(np.sqrt(np.dot(gradient, gradient)))
+    length = sqrt(np.dot(gradient, gradient))
+    if length == inf:  # the squares overflow, long before the gradient itself does
+        length = float(np.linalg.norm(gradient.astype(np.float64)))
     if length > norm:
         gradient *= norm / length
