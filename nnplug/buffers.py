@@ -55,7 +55,7 @@ def lay_out(layer: Layer, plan: Plan) -> Layout:
     """Give every parameter of a planned layer, and of all layers inside it, its place.
 
     Raises:
-        ShapeError: a plan uses one name twice.
+        ShapeError: a plan uses one name twice, or a name that no path can hold.
     """
     found = list(_walk(layer, plan, "", True))
     order = sorted(found, key=lambda item: (0 if item[1].decay else 1) if item[2] else 2)
@@ -75,6 +75,8 @@ def _walk(layer: Layer, plan: Plan, path: str, trains: bool) -> Iterator[tuple[s
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ShapeError(f"{path or 'the model'} plans {twice!r} twice; parameters, state and children need own names")
+    if dotted := [name for name in names if "." in name]:
+        raise ShapeError(f"{path or 'the model'} plans {dotted[0]!r}; a dot in a name would make paths ambiguous")
     for name, spec in plan.params.items():
         yield f"{path}{name}", spec, trains
     for name, (child, child_plan) in plan.children.items():
@@ -121,7 +123,7 @@ class Buffers:
             vector = aligned_empty(layout.size, dtype)
             state = {path: np.full(spec.shape, spec.fill, spec.dtype or dtype) for path, spec in layout.state.items()}
             buffers = cls(plan, layout, vector, state)
-        except MemoryError:
+        except (MemoryError, ValueError, OverflowError):  # the latter two: more than an address can count
             size = layout.size * dtype.itemsize / 2**30
             raise NnplugError(
                 f"the model has {layout.size:,} parameters, {size:.1f} GiB and as much again for gradients, "
