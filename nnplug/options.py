@@ -165,8 +165,8 @@ def show(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """A text without control characters, for names and messages that somebody else wrote."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    """A text without control characters, each written as its escape: names and metadata come from strangers."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def join(path: str, key: str) -> str:

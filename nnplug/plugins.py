@@ -15,7 +15,7 @@ import pluggy
 from nnplug import hookspecs
 from nnplug.errors import PluginError
 from nnplug.hookspecs import KINDS, Kind
-from nnplug.options import options_of, show, suggest
+from nnplug.options import options_of, printable, show, suggest
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -80,7 +80,8 @@ def _entries(distribution: Distribution, groups: Mapping[str, str]) -> Iterator[
     name, version = normalise(distribution.metadata["Name"]), distribution.version
     for point in distribution.entry_points:
         if point.group in groups:
-            yield Entry(groups[point.group], point.name, name, point.value.strip(), version)
+            texts = (point.name, name, point.value.strip(), version)
+            yield Entry(groups[point.group], *map(printable, texts))
 
 
 class Loader:
@@ -104,6 +105,8 @@ class Loader:
         Raises:
             PluginError: from whatever went wrong.
         """
+        if not re.fullmatch(r"[\w.]+", module):
+            raise PluginError(f"its entry point must name a module, such as package.module, not {module!r}")
         try:
             plugin = importlib.import_module(module)
         except (Exception, SystemExit) as error:
@@ -120,9 +123,13 @@ class Loader:
             PluginError: a hook is misspelt, raises, or returns something that breaks a contract.
         """
         hooks = list(_hooks(plugin, self._manager))
-        if self._manager.has_plugin(name):
-            self._manager.unregister(name=name)
-        self._manager.register(plugin, name)
+        for known in (plugin, self._manager.get_plugin(name)):
+            if known is not None and self._manager.is_registered(known):
+                self._manager.unregister(known)
+        try:
+            self._manager.register(plugin, name)
+        except pluggy.PluginValidationError as error:
+            raise PluginError(f"a hook takes no arguments: {str(error).splitlines()[-1]}") from error
         others = [p for p in self._manager.get_plugins() if p is not plugin]
         returned = {}
         for kind in hooks:
@@ -135,7 +142,7 @@ class Loader:
 
 
 def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    return printable(f"{type(error).__name__}: {error}".splitlines()[0])
 
 
 def _hooks(plugin: object, manager: pluggy.PluginManager) -> Iterator[Kind]:
@@ -146,8 +153,9 @@ def _hooks(plugin: object, manager: pluggy.PluginManager) -> Iterator[Kind]:
             f"it was written for version {show(version)} of the plugin API, this nnplug has version {API_VERSION}; "
             "install releases of both that agree"
         )
-    for name, value in vars(plugin).items():
-        if not name.startswith("nnplug_") or isinstance(value, types.ModuleType):
+    for name in dir(plugin):
+        value = getattr(plugin, name) if name.startswith("nnplug_") else None
+        if value is None or isinstance(value, types.ModuleType):
             continue
         options = manager.parse_hookimpl_opts(plugin, name)
         if name not in _KIND_OF_HOOK:
@@ -164,18 +172,18 @@ def _check_result(kind: Kind, result: Any) -> dict[str, type]:
     if not isinstance(result, dict):
         raise PluginError(f"{kind.hook}() must return a dict of names and classes, it returned {show(result)}")
     for name, cls in result.items():
-        if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9_-]*", name):
-            raise PluginError(f"{kind.hook}() returned the name {show(name)}; names match [a-z][a-z0-9_-]*")
         check_component(kind, name, cls)
     return result
 
 
-def check_component(kind: Kind, name: str, cls: Any) -> None:
+def check_component(kind: Kind, name: Any, cls: Any) -> None:
     """Hold a class against its kind's contract, as far as that is possible without running it.
 
     Raises:
         PluginError: one sentence that says what to write instead.
     """
+    if not isinstance(name, str) or not re.fullmatch("[a-z][a-z0-9_-]*", name):
+        raise PluginError(f"{show(name)} cannot be a registry name; names match [a-z][a-z0-9_-]*")
     contract = kind.contract.__name__
     component: Any = cls
     if not isinstance(cls, type):
@@ -189,9 +197,11 @@ def check_component(kind: Kind, name: str, cls: Any) -> None:
         missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
         raise PluginError(f"{name!r}: {cls.__name__} lacks what nnplug.{contract} asks for: {missing}")
     try:
-        options_of(component)
+        options = options_of(component)
     except TypeError as error:
         raise PluginError(f"{name!r}: {error}") from error
+    if "type" in options:
+        raise PluginError(f"{name!r}: no option can be called 'type', which names the component itself; rename it")
 
 
 def _check_names(kind: Kind, declared: set[str], returned: set[str]) -> None:
