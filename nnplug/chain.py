@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
 from nnplug.context import Context
 from nnplug.contracts import Layer
@@ -13,13 +13,6 @@ from nnplug.errors import ShapeError
 from nnplug.hookspecs import hookimpl
 from nnplug.naming import number, snake_case
 from nnplug.specs import Array, ArraySpec, Params, Plan
-
-
-def _distinct(instance: object, attribute: Attribute[Any], layers: tuple[Layer | str, ...]) -> None:
-    names = [layer.name for layer in layers if isinstance(layer, Layer) and layer.name]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"two layers are called {name!r}; names must differ")
 
 
 def _as_tuple(layers: Iterable[Layer | str]) -> tuple[Layer | str, ...]:
@@ -39,7 +32,7 @@ class Chain(Layer):
         children: the layers with the names they have in paths.
     """
 
-    layers: tuple[Layer | str, ...] = field(validator=_distinct, converter=_as_tuple)
+    layers: tuple[Layer | str, ...] = field(converter=_as_tuple)
     children: tuple[tuple[str, Layer], ...] = field(init=False, repr=False, eq=False)
 
     @children.default

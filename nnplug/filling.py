@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -68,8 +68,13 @@ def fill(cls: Any, table: Mapping[str, Any], path: str, builder: Builder, proble
             _validate(option, values[name], join(path, name), problems)
     if len(problems) > before:
         return INVALID
+    return attempt(lambda: cls(**values), path, problems)
+
+
+def attempt(make: Callable[[], Any], path: str, problems: list[Problem]) -> Any:
+    """What ``make()`` returns, or INVALID after noting the exception it raised."""
     try:
-        return cls(**values)
+        return make()
     except Exception as error:
         problems.append(Problem(path, _message(error)))
         return INVALID

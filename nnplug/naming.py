@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 
 def snake_case(name: str) -> str:
-    """``LeakyRelu`` -> ``leaky_relu``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    """``LeakyRelu`` -> ``leaky_relu``, ``LSTMCell`` -> ``lstm_cell``, ``Conv2D`` -> ``conv2d``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def number(layers: Iterable[tuple[str | None, str]]) -> list[str]:
@@ -16,10 +16,16 @@ def number(layers: Iterable[tuple[str | None, str]]) -> list[str]:
 
     Args:
         layers: (own name or None, type) of each.
+
+    Raises:
+        ValueError: two have the same name.
     """
     counts: dict[str, int] = {}
-    names = []
+    names: list[str] = []
     for own, kind in layers:
         counts[kind] = counts.get(kind, 0) + 1
-        names.append(own or f"{kind}{counts[kind]}")
+        name = own or f"{kind}{counts[kind]}"
+        if name in names:
+            raise ValueError(f"two layers are called {name!r}; names must differ")
+        names.append(name)
     return names

@@ -125,7 +125,7 @@ def describe_type(hint: Any) -> str:
     """A type in words: ``a number or nothing``."""
     kind = contract_kind(hint)
     if kind:
-        words = [f"the name or table of {_article(kind)}"]
+        words = [f"the name or table of {article(kind)}"]
         words += ["nothing"] if type(None) in members(hint) else []
         return " or ".join(words)
     return " or ".join(_describe_member(member) for member in members(hint))
@@ -144,7 +144,8 @@ def _describe_member(member: Any) -> str:
     return _PLAIN.get(member, getattr(member, "__name__", str(member)))
 
 
-def _article(kind: str) -> str:
+def article(kind: str) -> str:
+    """A kind in words with its article: ``an update rule``."""
     words = kind.replace("_", " ")
     return f"an {words}" if words[0] in "aeio" else f"a {words}"
 

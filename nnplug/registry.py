@@ -11,23 +11,14 @@ from typing import Any
 
 import attrs
 
-from nnplug.contracts import Layer
+from nnplug.contracts import Callback, Layer
 from nnplug.errors import ConfigError, PluginError, Problem, RegistryError
-from nnplug.filling import INVALID, convert, fill
+from nnplug.filling import INVALID, attempt, convert, fill
 from nnplug.hookspecs import KINDS, Kind
 from nnplug.naming import number, snake_case
-from nnplug.options import fields_of, mentions_component, options_of, show, suggest
+from nnplug.options import article, fields_of, join, mentions_component, options_of, show, suggest
 from nnplug.plugins import CORE, Entry, check_component, normalise
-from nnplug.store import Store
-
-
-@attrs.frozen
-class Listed:
-    """A line of the list of plugins: an entry, what became of it, and why."""
-
-    entry: Entry
-    status: str
-    error: str = ""
+from nnplug.store import Listed, Store
 
 
 class Registry:
@@ -91,31 +82,34 @@ class Registry:
         distribution, _, bare = name.rpartition(":")
         named = [e for e in self._store.entries if e.kind == kind and e.name == bare]
         if distribution:
-            named = [e for e in named if e.distribution in (distribution, normalise(distribution))]
+            named = [e for e in named if normalise(e.distribution) == normalise(distribution)]
         enabled = [e for e in named if self._enabled(e)]
         if not enabled:
             raise RegistryError(self._unknown(kind, name, named))
         for preferred in (*self._prefer, CORE):
-            chosen = [e for e in enabled if e.distribution == preferred]
+            chosen = [e for e in enabled if normalise(e.distribution) == preferred]
             if chosen:
                 return chosen[0]
         if len(enabled) > 1:
             choices = " or ".join(repr(e.qualified) for e in enabled)
-            raise RegistryError(f"several plugins provide the {kind} {bare!r}; write {choices}")
+            raise RegistryError(f"several plugins provide the {_words(kind)} {bare!r}; write {choices}")
         return enabled[0]
 
     def _enabled(self, entry: Entry) -> bool:
-        if entry.distribution in self._disable or entry.qualified in self._disable:
+        owner = normalise(entry.distribution)
+        if owner in self._disable or f"{owner}:{entry.name}" in self._disable:
             return False
-        return not self._only or entry.distribution in self._only or entry.distribution == CORE
+        return not self._only or owner in self._only or owner == CORE
 
     def _unknown(self, kind: str, name: str, disabled: Sequence[Entry]) -> str:
         if disabled:
-            return f"the {kind} {name!r} is switched off (it comes from {disabled[0].provenance})"
+            return f"the {_words(kind)} {name!r} is switched off (it comes from {disabled[0].provenance})"
         names = self.names(kind)
+        if ":" in name:
+            names = [e.qualified for e in sorted(self._store.entries) if e.kind == kind and self._enabled(e)]
         elsewhere = [k for k in KINDS if k != kind and name in self.names(k)]
-        hint = f"; {name!r} is a {elsewhere[0].replace('_', ' ')}." if elsewhere else suggest(name, names) or "."
-        return f"no {kind.replace('_', ' ')} is called {name!r}{hint} There are: {', '.join(names) or 'none'}"
+        hint = f"; {name!r} is {article(elsewhere[0])}." if elsewhere else suggest(name, names) or "."
+        return f"no {_words(kind)} is called {name!r}{hint} There are: {', '.join(names) or 'none'}"
 
     def create(self, kind: str, spec: Any) -> Any:
         """Build one component from its name, a table ``{"type": name, **options}`` or a component with names in it.
@@ -136,10 +130,9 @@ class Registry:
             return self._resolve(value, path, problems)
         if isinstance(value, str):
             value = {"type": value}
-        words = kind.replace("_", " ")
         if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
             problems.append(
-                Problem(path, f"expected the name of a {words} or a table with a 'type', got {show(value)}")
+                Problem(path, f"expected the name of {article(kind)} or a table with a 'type', got {show(value)}")
             )
             return INVALID
         try:
@@ -155,7 +148,7 @@ class Registry:
         built = [self.build_component(kind, value, f"{path}[{i}]", problems) for i, value in enumerate(values)]
         if any(component is INVALID for component in built):
             return INVALID
-        return self._name_layers(built) if kind == "layer" else tuple(built)
+        return attempt(lambda: self._name_layers(built), path, problems) if kind == "layer" else tuple(built)
 
     def _name_layers(self, layers: list[Layer]) -> tuple[Layer, ...]:
         types = [self.name_of(layer, default=snake_case(type(layer).__name__)) for layer in layers]
@@ -165,17 +158,20 @@ class Registry:
         )
 
     def _resolve(self, component: Any, path: str, problems: list[Problem]) -> Any:
-        """A component built by hand, with the names left in it resolved."""
+        """A component built by hand, its options held against their types and the names left in them resolved.
+
+        A callback stays the object it is, unless a name in it was resolved: somebody may hold on to it.
+        """
+        keep = isinstance(component, Callback)
         changed = {}
         for name, option in options_of(type(component)).items():
-            if mentions_component(option.hint):
-                old = getattr(component, option.attribute.name)
-                new = convert(old, option.hint, f"{path}.{name}" if path else name, self, problems)
-                if new is INVALID:
-                    return INVALID
-                if new is not old and new != old:
-                    changed[name] = new
-        return attrs.evolve(component, **changed) if changed else component
+            old = getattr(component, option.attribute.name)
+            new = convert(old, option.hint, join(path, name), self, problems)
+            if new is not old and (not keep or (mentions_component(option.hint) and new != old)):
+                changed[name] = new
+        if any(new is INVALID for new in changed.values()):
+            return INVALID
+        return attempt(lambda: attrs.evolve(component, **changed), path, problems) if changed else component
 
     def name_of(self, component: object, default: str | None = None) -> str:
         """The registry name of a component's class: the bare one where that leads back to it, else ``dist:name``.
@@ -184,11 +180,9 @@ class Registry:
             RegistryError: the class is not registered (and no default is given).
         """
         cls = type(component)
-        for entry in self._store.entries:
-            same_module = entry not in self._store.classes and entry.module == cls.__module__
-            if same_module and entry not in self._store.failures:
-                self._store.load(entry)
-            if self._store.classes.get(entry) is cls and self._enabled(entry):
+        nearest_first = sorted(self._store.entries, key=lambda entry: entry.module != cls.__module__)
+        for entry in nearest_first:
+            if self._enabled(entry) and self._store.provides(entry, cls):
                 try:
                     bare = self.find(entry.kind, entry.name) == entry
                 except RegistryError:
@@ -239,17 +233,22 @@ class Registry:
             source = getattr(plugin, "__name__", type(plugin).__name__)
             found = self._store.loader.call(plugin, source)
             if not found:
-                raise PluginError(f"{source} implements no hook of nnplug; there is nothing to register")
-        for kind_name, classes in found.items():
-            for component_name, cls in classes.items():
-                self._add(Entry(kind_name, component_name, source, source), cls)
+                raise PluginError(f"{show(plugin)} is neither a component class nor a module with hooks of nnplug")
+        self._store.add(
+            {
+                self._own_entry(kind_name, component_name, source): cls
+                for kind_name, classes in found.items()
+                for component_name, cls in classes.items()
+            }
+        )
         return plugin
 
-    def _add(self, entry: Entry, cls: type) -> None:
-        taken = [e for e in self._store.entries if (e.kind, e.name, e.distribution) == (entry.kind, entry.name, CORE)]
-        if taken:
-            raise RegistryError(f"{entry.name!r} is a built-in {entry.kind}; register yours under another name")
-        self._store.add(entry, cls)
+    def _own_entry(self, kind: str, name: str, module: str) -> Entry:
+        """The entry that a registration from a module replaces or makes."""
+        taken = [entry for entry in self._store.entries if (entry.kind, entry.name) == (kind, name)]
+        if any(entry.distribution == CORE for entry in taken):
+            raise RegistryError(f"{name!r} is a built-in {_words(kind)}; register yours under another name")
+        return next((entry for entry in taken if entry.module == module), Entry(kind, name, module, module))
 
     def versions(self) -> dict[str, str]:
         """The version of every distribution that something was loaded from."""
@@ -277,6 +276,10 @@ def _kind(kind: str) -> Kind:
     if kind not in KINDS:
         raise RegistryError(f"there is no kind {kind!r}{suggest(kind, KINDS)}; the kinds are {', '.join(KINDS)}")
     return KINDS[kind]
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
 def _normalise_qualified(name: str) -> str:

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+
+import attrs
 
 from nnplug.errors import PluginError, RegistryError
 from nnplug.plugins import CORE, Entry, Loader, discover
+
+
+@attrs.frozen
+class Listed:
+    """A line of the list of plugins: an entry, what became of it, and why."""
+
+    entry: Entry
+    status: str
+    error: str = ""
 
 
 class Store:
@@ -28,12 +40,13 @@ class Store:
         """
         with self.lock:
             if self._entries is None:
-                self._entries = discover() if self.autoload else []
-                if self.autoload and not any(entry.distribution == CORE for entry in self._entries):
+                found = discover() if self.autoload else []
+                if self.autoload and not any(entry.distribution == CORE for entry in found):
                     raise RegistryError(
                         "nnplug is on the path but not installed, so its plugins cannot be found; "
                         "run `pip install -e .` in its folder"
                     )
+                self._entries = found
             return self._entries
 
     def load(self, entry: Entry) -> type:
@@ -61,9 +74,22 @@ class Store:
         else:
             self.classes.update({entry: found[entry.kind][entry.name] for entry in entries})
 
-    def add(self, entry: Entry, cls: type) -> None:
-        """Register a class of this process; the same entry again replaces it."""
+    def provides(self, entry: Entry, cls: type) -> bool:
+        """Whether an entry leads to ``cls``; looked up where both come from one package, which is imported already."""
         with self.lock:
-            if entry not in self.entries:
-                self.entries.append(entry)
-            self.classes[entry] = cls
+            related = _package(entry.module) == _package(cls.__module__)
+            if related and entry not in self.classes and entry not in self.failures:
+                self._load_module(entry.module, entry.distribution)
+            return self.classes.get(entry) is cls
+
+    def add(self, classes: Mapping[Entry, type]) -> None:
+        """Register classes of this process; the same entry again replaces its class."""
+        with self.lock:
+            self.entries.extend(entry for entry in classes if entry not in self.entries)
+            self.classes.update(classes)
+            for entry in classes:
+                self.failures.pop(entry, None)
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
