@@ -1,10 +1,13 @@
-"""Writing files so that a crash leaves the old one or the new one, and nothing in between."""
+"""Writing files so that a crash leaves the old one or the new one, and nothing in between; JSON without NaN."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -21,6 +24,21 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # a full disk does not say which file, and nobody knows the temporary one
         raise
+
+
+def json_text(content: Any, indent: int | None = None) -> str:
+    """A value as JSON, which has no NaN and no infinity; null stands for both."""
+    return json.dumps(_finite(content), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
