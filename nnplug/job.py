@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from itertools import count
@@ -17,7 +15,7 @@ from nnplug.config import Experiment, parse, read_toml, set_value, to_toml
 from nnplug.contracts import Callback, DataLoader
 from nnplug.data import sample_spec
 from nnplug.errors import DataError, NnplugError
-from nnplug.files import write_atomically
+from nnplug.files import json_text, write_atomically
 from nnplug.history import History
 from nnplug.model import Model
 from nnplug.options import fields_of
@@ -77,7 +75,8 @@ def train(
         config: a TOML file, the name of a preset, or a dict.
         changes: assignments such as ``"train.epochs=5"``, made before the config is read.
         out: the run's folder; default: the first free ``runs/NAME-1``, ``runs/NAME-2``, ...
-        callbacks: more callbacks than the config's; they are not recorded in it.
+        callbacks: more callbacks than the config's; they are not recorded in it. One that the config has already,
+            with the same options, is not added a second time.
         registry: where names are looked up; default: everything installed.
 
     Raises:
@@ -88,11 +87,12 @@ def train(
     for change in changes:
         set_value(raw, change)
     experiment, registry = parse(raw, registry or default_registry(), source)
-    extra = tuple(registry.create("callback", callback) for callback in callbacks)
+    extra = [registry.create("callback", callback) for callback in callbacks]
     assert isinstance(experiment.data, DataLoader)  # noqa: S101  (parse resolved it)
     data = experiment.data.load()
     model = build_for(experiment, data, registry)
-    options = fields_of(evolve(experiment.train, callbacks=(*experiment.train.callbacks, *extra)))
+    own = experiment.train.callbacks
+    options = fields_of(evolve(experiment.train, callbacks=(*own, *(c for c in extra if c not in own))))
     folder = _folder(out, name)
     solver = Solver(model, data, update=experiment.update, folder=folder, **options)
     folder.mkdir(parents=True, exist_ok=True)
@@ -167,13 +167,4 @@ def _folder(out: str | Path | None, name: str) -> Path:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    write_atomically(path, json.dumps(_finite(content), indent=1).encode())
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity; null stands for both."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    write_atomically(path, json_text(content, indent=1).encode())
