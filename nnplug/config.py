@@ -12,11 +12,16 @@ from attrs import Attribute, field, frozen
 from attrs.validators import and_, ge, gt, in_, lt, min_len, optional
 
 from nnplug.contracts import Callback, DataLoader, Layer, Loss, Metric, UpdateRule
-from nnplug.errors import ConfigError, NnplugError, Problem
+from nnplug.errors import ConfigError, Problem
 from nnplug.filling import INVALID, fill
 from nnplug.registry import Registry
 
 Split = Literal["train", "validation", "test"]
+
+
+def _positive(instance: object, attribute: Attribute[Any], shape: tuple[int, ...] | None) -> None:
+    if shape and min(shape) < 1:
+        raise ValueError(f"every dimension must be at least 1: {list(shape)}")
 
 
 @frozen
@@ -34,7 +39,7 @@ class ModelConfig:
     layers: tuple[Layer | str, ...] = field(validator=min_len(1))
     loss: Loss | str = "softmax"
     l2: float = field(default=0.0, validator=ge(0))
-    input_shape: tuple[int, ...] | None = None
+    input_shape: tuple[int, ...] | None = field(default=None, validator=_positive)
     input_dtype: str | None = field(
         default=None, validator=optional(in_(("float32", "float64", "int32", "int64", "uint8")))
     )
@@ -168,12 +173,12 @@ def set_value(raw: dict[str, Any], assignment: str) -> None:
     ``"relu"`` that stands for a table becomes one.
 
     Raises:
-        NnplugError: the assignment cannot be read or leads nowhere.
+        ConfigError: the assignment cannot be read or leads nowhere.
     """
     path, equals, text = assignment.partition("=")
     keys = re.findall(r"[^.\[\]]+", path)
     if not equals or not keys:
-        raise NnplugError(f"--set {assignment}: expected key=value, such as train.epochs=5")
+        raise _refused(assignment, "expected key=value, such as train.epochs=5")
     target: Any = raw
     for here, key in zip(keys, [*keys[1:], None], strict=True):
         index: Any = _index(target, key=here, assignment=assignment)
@@ -185,15 +190,19 @@ def set_value(raw: dict[str, Any], assignment: str) -> None:
         if isinstance(target[index], str):
             target[index] = {"type": target[index]}
         if not isinstance(target[index], dict | list):
-            raise NnplugError(f"--set {assignment}: {here} is {target[index]!r}, which has no {key!r}")
+            raise _refused(assignment, f"{here} is {target[index]!r}, which has no {key!r}")
         target = target[index]
+
+
+def _refused(assignment: str, message: str) -> ConfigError:
+    return ConfigError([Problem(f"--set {assignment}", message)])
 
 
 def _index(target: Any, key: str, assignment: str) -> str | int:
     if isinstance(target, dict):
         return key
     if not re.fullmatch(r"\d+", key) or int(key) >= len(target):
-        raise NnplugError(f"--set {assignment}: {key!r} is no position in a list of {len(target)}, counted from 0")
+        raise _refused(assignment, f"{key!r} is no position in a list of {len(target)}, counted from 0")
     return int(key)
 
 
