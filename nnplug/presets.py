@@ -6,7 +6,7 @@ import importlib.resources
 import tomllib
 from typing import Any
 
-from nnplug.errors import RegistryError
+from nnplug.errors import PluginError, RegistryError
 from nnplug.options import suggest
 from nnplug.plugins import CORE, PRESETS, Entry, discover, normalise
 
@@ -20,17 +20,33 @@ def read_preset(name: str) -> dict[str, Any]:
     """The config of a preset, ``name`` or ``dist:name``.
 
     Raises:
-        RegistryError: there is no such preset, two distributions have one, or its file is missing.
+        RegistryError: there is no such preset, two distributions have one, or its file is missing or broken.
     """
-    entry = _find(name)
+    entry = find_preset(name)
     try:
-        file = importlib.resources.files(entry.module).joinpath(f"{entry.name}.toml")
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (ImportError, OSError, tomllib.TOMLDecodeError) as error:
-        raise RegistryError(f"the preset {name!r} of {entry.provenance} cannot be read: {error}") from error
+        return tomllib.loads(preset_text(entry))
+    except tomllib.TOMLDecodeError as error:
+        raise PluginError(f"the preset {name!r} of {entry.provenance} is not valid TOML: {error}") from error
 
 
-def _find(name: str) -> Entry:
+def preset_text(entry: Entry) -> str:
+    """The file of a preset as it is.
+
+    Raises:
+        PluginError: the file is missing or no text.
+    """
+    try:
+        return importlib.resources.files(entry.module).joinpath(f"{entry.name}.toml").read_text(encoding="utf-8")
+    except Exception as error:  # the package is imported to find the file, and its code may fail in any way
+        raise PluginError(f"the preset {entry.name!r} of {entry.provenance} cannot be read: {error}") from error
+
+
+def find_preset(name: str) -> Entry:
+    """The entry behind a preset's name, ``name`` or ``dist:name``.
+
+    Raises:
+        RegistryError: there is no such preset, or two distributions have one.
+    """
     distribution, _, bare = name.rpartition(":")
     entries = preset_entries()
     found = [e for e in entries if e.name == bare and distribution in ("", e.distribution, normalise(e.distribution))]
