@@ -83,7 +83,7 @@ def test_plan():
     assert plan.out == ArraySpec((10,), "float32")
     assert plan.params == {
         "W": ParamSpec((24, 10), "xavier", decay=True),
-        "b": ParamSpec((10,), "zeros", decay=False),
+        "b": ParamSpec((10,), 0.0, decay=False),
     }
     assert (plan.params["W"].fan_in, plan.params["W"].fan_out) == (24, 10)
 
