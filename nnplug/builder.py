@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from math import isfinite
+from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
+from attrs import Attribute, field, frozen
+from attrs.validators import ge, optional
 from numpy.typing import DTypeLike
 
 from nnplug.buffers import Buffers, lay_out
@@ -54,14 +58,13 @@ def build(
     (4, 3)
     """
     registry = registry or default_registry()
-    model_config = _config(config, registry)
-    shape = model_config.input_shape if input_shape is None else input_shape
-    if shape is None:
-        raise ConfigError([Problem("model", "needs 'input_shape', the shape of one sample, such as [784]")])
-    input_spec = ArraySpec(shape, model_config.input_dtype or dtype)
-    layer = Chain(model_config.layers)
+    facts = {"seed": seed, "dtype": _name(dtype), "scale": scale, "classes": classes, "class_names": class_names}
+    about: _About = build_section(_About, facts, registry)
+    model_config = _config(config, input_shape, registry)
+    input_spec = _input_spec(model_config, about)
+    layer = _chain(model_config)
     plan = plan_model(layer, input_spec)
-    streams, floating = Streams(seed), np.dtype(dtype)
+    streams, floating = Streams(about.seed), np.dtype(about.dtype)
 
     def initialise(path: str, spec: ParamSpec) -> Array:
         if isinstance(spec.init, int | float):
@@ -69,26 +72,70 @@ def build(
         initializer: Initializer = registry.create("initializer", spec.init)
         return initializer(streams.fresh("initialise", path), spec, floating)
 
-    buffers = Buffers.allocate(plan, lay_out(layer, plan), dtype, initialise)
+    buffers = Buffers.allocate(plan, lay_out(layer, plan), floating, initialise)
     assert isinstance(model_config.loss, Loss)  # noqa: S101  (build_section resolved it)
     return Model(
         Network(layer, plan, model_config.loss, model_config.l2, buffers),
         model_config,
         input_spec,
         registry,
-        seed=seed,
-        scale=scale,
-        classes=classes,
-        class_names=None if class_names is None else tuple(class_names),
+        seed=about.seed,
+        scale=about.scale,
+        classes=about.classes,
+        class_names=about.class_names,
     )
 
 
-def _config(config: ModelConfig | Mapping[str, Any] | Sequence[Any], registry: Registry) -> ModelConfig:
+def _usable(instance: object, attribute: Attribute[Any], scale: tuple[float, float]) -> None:
+    if not (isfinite(scale[0]) and isfinite(scale[1]) and scale[1] != 0):
+        raise ValueError(f"must be two finite numbers, offset and factor, and the factor not 0: {scale}")
+
+
+@frozen
+class _About:
+    """What a model is beside its layers; see `build`."""
+
+    seed: int = field(validator=ge(0))
+    dtype: Literal["float32", "float64"]
+    scale: tuple[float, float] | None = field(default=None, validator=optional(_usable))
+    classes: int | None = field(default=None, validator=optional(ge(1)))
+    class_names: tuple[str, ...] | None = None
+
+
+def _name(dtype: DTypeLike) -> Any:
+    try:
+        return np.dtype(dtype).name
+    except TypeError:
+        return dtype
+
+
+def _config(
+    config: ModelConfig | Mapping[str, Any] | Sequence[Any], input_shape: int | Sequence[int] | None, registry: Registry
+) -> ModelConfig:
     if isinstance(config, ModelConfig):
         config = fields_of(config)
     table = config if isinstance(config, Mapping) else {"layers": config}
+    if input_shape is not None:
+        table = {**table, "input_shape": [input_shape] if isinstance(input_shape, Integral) else input_shape}
     section: ModelConfig = build_section(ModelConfig, table, registry, "model")
     return section
+
+
+def _input_spec(config: ModelConfig, about: _About) -> ArraySpec:
+    if config.input_shape is None:
+        raise ConfigError([Problem("model", "needs 'input_shape', the shape of one sample, such as [784]")])
+    spec = ArraySpec(config.input_shape, config.input_dtype or about.dtype)
+    if spec.dtype.kind != "f" and about.scale is not None:
+        message = f"{spec.dtype} cannot hold x times {about.scale[1]:g}; the data is scaled, leave one of the two out"
+        raise ConfigError([Problem("model.input_dtype", message)])
+    return spec
+
+
+def _chain(config: ModelConfig) -> Chain:
+    try:
+        return Chain(config.layers)
+    except ValueError as error:
+        raise ConfigError([Problem("model.layers", str(error))]) from None
 
 
 def plan_model(layer: Layer, input_spec: ArraySpec) -> Plan:
