@@ -23,7 +23,7 @@ from nnplug.modelfile import write_model
 from nnplug.network import Network
 from nnplug.options import suggest
 from nnplug.registry import Registry
-from nnplug.specs import Array, ArraySpec
+from nnplug.specs import Array, ArraySpec, Dataset
 from nnplug.streams import Streams
 from nnplug.summary import Summary, summarise
 
@@ -70,6 +70,21 @@ class Model:
         self.grads: Mapping[str, Array] = MappingProxyType(buffers.named(buffers.gradient))
         self.state: Mapping[str, Array] = buffers.state
         self._inference = network.context(Streams(seed))
+
+    def adopt(self, data: Dataset) -> None:
+        """Take over scale, number of classes and class names from the data, where the model has none of its own.
+
+        Raises:
+            DataError: the data is scaled otherwise than the model's input.
+        """
+        if data.scale is not None and self.scale is not None and tuple(data.scale) != tuple(self.scale):
+            raise DataError(
+                f"the data is scaled with (offset, factor) {data.scale}, the model was made for {self.scale}; "
+                "build a new model for this data"
+            )
+        self.scale = self.scale if self.scale is not None else data.scale
+        self.classes = self.classes if self.classes is not None else data.classes
+        self.class_names = self.class_names if self.class_names is not None else data.class_names
 
     # Prediction
 

@@ -30,7 +30,7 @@ class Solver:
     """Trains a model: an update rule, batches, a schedule, a history, the best parameters kept.
 
     Args:
-        model: is trained in place.
+        model: is trained in place; takes over the data's scale and class names if it has none.
         data: a `Dataset`, or ``(x, y)``, ``(x, y, weight)`` or a `Source` to train on.
         update: the name, table or component of an update rule.
         folder: where callbacks put files, if anywhere.
@@ -62,6 +62,7 @@ class Solver:
         self.metrics: dict[str, Metric] = model.metrics(self.config.metrics)
         self.history = History()
         dataset = data if isinstance(data, Dataset) else Dataset(train=data)
+        model.adopt(dataset)
         self.splits = open_splits(model, dataset, self.config, self.metrics)
         self._class_weights = class_weights(self.config.class_weights, self.splits["train"])
         monitor, higher = self._choose_monitor()
@@ -188,7 +189,7 @@ class Solver:
         if step < schedule.warmup:
             return self.rule.learning_rate * (step + 1) / schedule.warmup
         total = self.run.total_steps - schedule.warmup
-        return self.rule.learning_rate * schedule.factor(step - schedule.warmup, total, self.history)
+        return self.rule.learning_rate * float(schedule.factor(step - schedule.warmup, total, self.history))
 
     def _diverged(self, loss: float) -> DivergedError:
         last = ", ".join(f"{value:.4g}" for value in self.history.losses[-5:]) or "none"
