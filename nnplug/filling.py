@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 
 from nnplug.errors import Problem
+from nnplug.naming import suggest
 from nnplug.options import (
     Option,
     contract_kind,
@@ -21,7 +22,6 @@ from nnplug.options import (
     mentions_component,
     options_of,
     show,
-    suggest,
 )
 
 INVALID: Any = object()  # stands for a value whose problem is already noted

@@ -20,8 +20,8 @@ from nnplug.data import open_split, rescale
 from nnplug.errors import DataError, NnplugError, ShapeError
 from nnplug.gradcheck import numerical_gradient
 from nnplug.modelfile import write_model
+from nnplug.naming import suggest
 from nnplug.network import Network
-from nnplug.options import suggest
 from nnplug.registry import Registry
 from nnplug.specs import Array, ArraySpec, Dataset
 from nnplug.streams import Streams

@@ -1,7 +1,8 @@
-"""How things without a name of their own are called."""
+"""Names: of things that have none of their own, of things that do not exist, of things that strangers named."""
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 
@@ -29,3 +30,14 @@ def number(layers: Iterable[tuple[str | None, str]]) -> list[str]:
             raise ValueError(f"two layers are called {name!r}; names must differ")
         names.append(name)
     return names
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """``; did you mean 'units'?`` or nothing, for the end of a sentence about an unknown name."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def printable(text: str) -> str:
+    """A text without control characters, each written as its escape: names and metadata come from strangers."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import attrs
 
 from nnplug.hookspecs import KINDS
+from nnplug.naming import printable
 
 
 @attrs.frozen
@@ -150,12 +150,6 @@ def article(kind: str) -> str:
     return f"an {words}" if words[0] in "aeio" else f"a {words}"
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'units'?`` or nothing, for the end of a sentence about an unknown name."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
 def show(value: Any) -> str:
     """A value as an error message quotes it: short, on one line, and without control characters."""
     try:
@@ -163,11 +157,6 @@ def show(value: Any) -> str:
     except ValueError:  # an integer of more than 4300 digits
         text = f"a huge {type(value).__name__}"
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def printable(text: str) -> str:
-    """A text without control characters, each written as its escape: names and metadata come from strangers."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def join(path: str, key: str) -> str:

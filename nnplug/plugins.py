@@ -15,7 +15,8 @@ import pluggy
 from nnplug import hookspecs
 from nnplug.errors import PluginError
 from nnplug.hookspecs import KINDS, Kind
-from nnplug.options import options_of, printable, show, suggest
+from nnplug.naming import printable, suggest
+from nnplug.options import options_of, show
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution

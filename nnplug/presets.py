@@ -7,7 +7,7 @@ import tomllib
 from typing import Any
 
 from nnplug.errors import PluginError, RegistryError
-from nnplug.options import suggest
+from nnplug.naming import suggest
 from nnplug.plugins import CORE, PRESETS, Entry, discover, normalise
 
 

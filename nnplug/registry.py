@@ -15,8 +15,8 @@ from nnplug.contracts import Callback, Layer
 from nnplug.errors import ConfigError, PluginError, Problem, RegistryError
 from nnplug.filling import INVALID, attempt, convert, fill
 from nnplug.hookspecs import KINDS, Kind
-from nnplug.naming import number, snake_case
-from nnplug.options import article, fields_of, join, mentions_component, options_of, show, suggest
+from nnplug.naming import number, snake_case, suggest
+from nnplug.options import article, fields_of, join, mentions_component, options_of, show
 from nnplug.plugins import CORE, Entry, check_component, normalise
 from nnplug.store import Listed, Store
 
