@@ -68,6 +68,13 @@ def test_several_targets(path: Path, target: tuple[str | int, ...]) -> None:
     assert y.tolist() == [[100, 50], [150, 80], [3, 120]]
 
 
+def test_three_targets(path: Path) -> None:
+    """An order that is not its own inverse."""
+    x, y = Csv(write(path, HOUSES), task="regression", target=("price", "size", "rooms")).load().train
+    assert x.tolist() == [[500.5], [700], [-1]]
+    assert y.tolist() == [[100, 50, 2], [150, 80, 3], [3, 120, 5]]
+
+
 def test_a_list_of_one_target_keeps_its_axis(path: Path) -> None:
     """``("price",)`` gives (N, 1), ``"price"`` gives (N,)."""
     write(path, HOUSES)
@@ -104,7 +111,7 @@ def test_files_without_a_header(path: Path) -> None:
 @pytest.mark.parametrize("last", ["", "end", "end end"])
 def test_line_ends_and_byte_order_marks(path: Path, end: str, mark: str, last: str) -> None:
     """As Unix, Windows, old Macs and Excel write them, with the last line ended or not, and with empty lines."""
-    lines = ["x,kind", "", "1,a", "", "2,b", *([""] * len(last.split()))]
+    lines = ["kind,x", "", "a,1", "", "b,2", *([""] * len(last.split()))]
     data = Csv(write(path, mark + end.join(lines)), task="classification", target="kind").load()
     assert data.train[0].tolist() == [[1], [2]]
     assert data.class_names == ("a", "b")

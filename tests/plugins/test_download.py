@@ -6,6 +6,7 @@ import _thread
 import contextlib
 import gzip
 import hashlib
+import os
 import socket
 import threading
 import time
@@ -138,6 +139,15 @@ def test_a_file_gets_the_permissions_of_any_new_file(tmp_path: Path, serve: Call
     fetch({"a.bin": MD5}, tmp_path, [serve(good).url])
     (tmp_path / "ordinary").touch()
     assert (tmp_path / "a.bin").stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+
+
+def test_a_file_that_is_there_is_replaced_in_one_step(tmp_path: Path, serve: Callable[[Answer], Mirror]) -> None:
+    """Who has the old file open goes on reading it, and nobody ever sees a part of the new one."""
+    (tmp_path / "a.bin").write_bytes(b"old")
+    os.link(tmp_path / "a.bin", tmp_path / "link")
+    fetch({"a.bin": MD5}, tmp_path, [serve(good).url])
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+    assert (tmp_path / "link").read_bytes() == b"old"
 
 
 @pytest.mark.parametrize("bad", [wrong, busy, absent, cut_short, silent, nonsense])

@@ -19,10 +19,7 @@ pytestmark = pytest.mark.mnist
 def folder(monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the published files; nothing is downloaded for a test."""
     monkeypatch.setenv("NNPLUG_OFFLINE", "1")
-    folder = data_dir() / "mnist"
-    if not all((folder / f"{name}.gz").exists() for name in SUMS):
-        pytest.skip(f"the MNIST files are not in {folder}; set NNPLUG_DATA_DIR")
-    return folder
+    return data_dir() / "mnist"
 
 
 def test_images() -> None:
