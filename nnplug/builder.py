@@ -12,7 +12,7 @@ from attrs import Attribute, field, frozen
 from attrs.validators import ge, optional
 from numpy.typing import DTypeLike
 
-from nnplug.buffers import Buffers, lay_out
+from nnplug.buffers import Buffers, Initialise, Layout, lay_out
 from nnplug.chain import Chain
 from nnplug.config import ModelConfig, build_section
 from nnplug.contracts import Initializer, Layer, Loss
@@ -58,13 +58,9 @@ def build(
     (4, 3)
     """
     registry = registry or default_registry()
-    facts = {"seed": seed, "dtype": _name(dtype), "scale": scale, "classes": classes, "class_names": class_names}
-    about: _About = build_section(_About, facts, registry)
-    model_config = _config(config, input_shape, registry)
-    input_spec = _input_spec(model_config, about)
-    layer = _chain(model_config)
-    plan = plan_model(layer, input_spec)
-    streams, floating = Streams(about.seed), np.dtype(about.dtype)
+    about = {"seed": seed, "dtype": _name(dtype), "scale": scale, "classes": classes, "class_names": class_names}
+    draft = draw_up(config, input_shape, about, registry)
+    streams, floating = Streams(draft.about.seed), np.dtype(draft.about.dtype)
 
     def initialise(path: str, spec: ParamSpec) -> Array:
         if isinstance(spec.init, int | float):
@@ -72,18 +68,7 @@ def build(
         initializer: Initializer = registry.create("initializer", spec.init)
         return initializer(streams.fresh("initialise", path), spec, floating)
 
-    buffers = Buffers.allocate(plan, lay_out(layer, plan), floating, initialise)
-    assert isinstance(model_config.loss, Loss)  # noqa: S101  (build_section resolved it)
-    return Model(
-        Network(layer, plan, model_config.loss, model_config.l2, buffers),
-        model_config,
-        input_spec,
-        registry,
-        seed=about.seed,
-        scale=about.scale,
-        classes=about.classes,
-        class_names=about.class_names,
-    )
+    return draft.model(initialise)
 
 
 def _usable(instance: object, attribute: Attribute[Any], scale: tuple[float, float]) -> None:
@@ -92,7 +77,7 @@ def _usable(instance: object, attribute: Attribute[Any], scale: tuple[float, flo
 
 
 @frozen
-class _About:
+class About:
     """What a model is beside its layers; see `build`."""
 
     seed: int = field(validator=ge(0))
@@ -100,6 +85,68 @@ class _About:
     scale: tuple[float, float] | None = field(default=None, validator=optional(_usable))
     classes: int | None = field(default=None, validator=optional(ge(1)))
     class_names: tuple[str, ...] | None = None
+
+
+@frozen(eq=False)
+class Draft:
+    """A model before its arrays: checked and planned.
+
+    Args:
+        config: the layers, the loss and L2.
+        about: the rest.
+        input_spec: one sample.
+        layer: the whole network as one layer.
+        plan: what it planned.
+        layout: the arrays it needs.
+        registry: where names were looked up.
+    """
+
+    config: ModelConfig
+    about: About
+    input_spec: ArraySpec
+    layer: Layer
+    plan: Plan
+    layout: Layout
+    registry: Registry
+
+    def model(self, initialise: Initialise) -> Model:
+        """Allocate the arrays, and set each parameter to ``initialise(path, spec)``.
+
+        Raises:
+            NnplugError: there is not enough memory, or an initializer returns something else than it was asked for.
+        """
+        buffers = Buffers.allocate(self.plan, self.layout, self.about.dtype, initialise)
+        assert isinstance(self.config.loss, Loss)  # noqa: S101  (draw_up resolved it)
+        return Model(
+            Network(self.layer, self.plan, self.config.loss, self.config.l2, buffers),
+            self.config,
+            self.input_spec,
+            self.registry,
+            seed=self.about.seed,
+            scale=self.about.scale,
+            classes=self.about.classes,
+            class_names=self.about.class_names,
+        )
+
+
+def draw_up(
+    config: ModelConfig | Mapping[str, Any] | Sequence[Any],
+    input_shape: int | Sequence[int] | None,
+    about: Mapping[str, Any],
+    registry: Registry,
+) -> Draft:
+    """Check and plan a model; `build` explains the arguments, ``about`` holds the fields of `About`.
+
+    Raises:
+        ConfigError: with everything that is wrong with the config.
+        ShapeError: layers do not fit together.
+    """
+    checked: About = build_section(About, about, registry)
+    section = _config(config, input_shape, registry)
+    input_spec = _input_spec(section, checked)
+    layer = _chain(section)
+    plan = plan_model(layer, input_spec)
+    return Draft(section, checked, input_spec, layer, plan, lay_out(layer, plan), registry)
 
 
 def _name(dtype: DTypeLike) -> Any:
@@ -121,7 +168,7 @@ def _config(
     return section
 
 
-def _input_spec(config: ModelConfig, about: _About) -> ArraySpec:
+def _input_spec(config: ModelConfig, about: About) -> ArraySpec:
     if config.input_shape is None:
         raise ConfigError([Problem("model", "needs 'input_shape', the shape of one sample, such as [784]")])
     spec = ArraySpec(config.input_shape, config.input_dtype or about.dtype)

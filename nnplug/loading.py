@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from nnplug.builder import build
+import attrs
+import numpy as np
+
+from nnplug.builder import About, draw_up
 from nnplug.contracts import DataLoader
 from nnplug.errors import ModelFileError, NnplugError
 from nnplug.model import Model
 from nnplug.modelfile import read_model
 from nnplug.registry import Registry, default_registry
 from nnplug.specs import Array, Dataset
+
+Needed: TypeAlias = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]  # name -> shape and dtype
 
 
 def load_data(loader: str | Mapping[str, Any] | DataLoader, *, registry: Registry | None = None) -> Dataset:
@@ -55,43 +60,51 @@ def load(path: str | Path, *, into: Model | None = None, only: str = "*", regist
     path = Path(path)
     header, arrays = read_model(path)
     if into is not None:
-        _take_over(into, {name: a for name, a in arrays.items() if fnmatchcase(name, only)}, path, only)
+        chosen = {name: array for name, array in arrays.items() if fnmatchcase(name, only)}
+        if not chosen:
+            raise ModelFileError(f"{path} holds no parameter that matches {only!r}")
+        try:
+            _take_over(into, chosen)
+        except ModelFileError as error:
+            raise ModelFileError(f"{path} does not fit: {error}") from None
         return into
     try:
-        model = _build(header, registry or default_registry())
-    except NnplugError as error:
-        raise ModelFileError(f"{path} cannot be built again: {error}") from error
-    missing = sorted({*model.params, *model.state} - arrays.keys())
-    if missing:
-        raise ModelFileError(f"{path} lacks {missing[0]!r}, which its own config asks for")
-    _take_over(model, arrays, path, "*")
+        return _rebuild(header, arrays, registry or default_registry())
+    except (NnplugError, RecursionError) as error:
+        raise ModelFileError(f"{path} cannot be built again: {'; '.join(str(error).splitlines())}") from error
+
+
+def _rebuild(header: Mapping[str, Any], arrays: Mapping[str, Array], registry: Registry) -> Model:
+    """The model that a header describes; nothing is allocated before its arrays are known to fit."""
+    about = {field.name: header[field.name] for field in attrs.fields(About) if field.name in header}
+    draft = draw_up(header["model"], header.get("input_shape"), about, registry)
+    dtype = np.dtype(draft.about.dtype)
+    needed: Needed = {placed.path: (placed.spec.shape, dtype) for placed in draft.layout.params}
+    for name, spec in draft.layout.state.items():
+        needed[name] = spec.shape, np.dtype(spec.dtype or dtype)
+    if missing := sorted(needed.keys() - arrays.keys()):
+        raise ModelFileError(f"it lacks {missing[0]!r}, which its own config asks for")
+    _check(arrays, needed, exact=True)
+    model = draft.model(lambda name, spec: arrays[name])
+    for name, array in model.state.items():
+        array[...] = arrays[name]
     return model
 
 
-def _build(header: Mapping[str, Any], registry: Registry) -> Model:
-    if header.get("dtype") not in ("float32", "float64"):
-        raise NnplugError(f"its dtype is {header.get('dtype')!r}, expected float32 or float64")
-    scale, names = header.get("scale"), header.get("class_names")
-    return build(
-        header["model"],
-        input_shape=tuple(header["input_shape"]),
-        seed=int(header.get("seed", 0)),
-        dtype=header["dtype"],
-        scale=None if scale is None else (float(scale[0]), float(scale[1])),
-        classes=header.get("classes"),
-        class_names=names,
-        registry=registry,
-    )
-
-
-def _take_over(model: Model, arrays: Mapping[str, Array], path: Path, only: str) -> None:
+def _take_over(model: Model, arrays: Mapping[str, Array]) -> None:
     known = {**model.params, **model.state}
-    if not arrays:
-        raise ModelFileError(f"{path} holds no parameter that matches {only!r}")
-    for name, array in arrays.items():
-        if name not in known:
-            raise ModelFileError(f"{path} holds {name!r}, which the model does not have")
-        if array.shape != known[name].shape:
-            raise ModelFileError(f"{path}: {name} has shape {array.shape}, the model's has {known[name].shape}")
+    _check(arrays, {name: (array.shape, array.dtype) for name, array in known.items()}, exact=False)
     for name, array in arrays.items():
         known[name][...] = array
+
+
+def _check(arrays: Mapping[str, Array], needed: Needed, exact: bool) -> None:
+    """Hold arrays against names, shapes and dtypes; unless ``exact``, float64 may become float32 and so on."""
+    for name, array in arrays.items():
+        if name not in needed:
+            raise ModelFileError(f"it holds {name!r}, which the model does not have")
+        shape, dtype = needed[name]
+        if array.shape != shape:
+            raise ModelFileError(f"its {name} has shape {array.shape}, the model's has {shape}")
+        if array.dtype != dtype and (exact or array.dtype.kind != dtype.kind):
+            raise ModelFileError(f"its {name} has dtype {array.dtype}, the model's has {dtype}")

@@ -45,12 +45,15 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     import safetensors
 
     try:
+        with path.open("rb"):
+            pass  # for an OSError that says what is wrong
         with safetensors.safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get(KEY, "null"))
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
     except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or 'no such file'}") from error
-    except (safetensors.SafetensorError, ValueError, RecursionError) as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        # A TypeError or AttributeError is how it says that NumPy has no such dtype.
         raise ModelFileError(f"{path} is no model file: {error}") from error
     if not isinstance(header, dict) or not isinstance(header.get("model"), dict):
         raise ModelFileError(f"{path} is a safetensors file, but not one that nnplug wrote: it has no config")
