@@ -70,8 +70,10 @@ class Csv(DataLoader):
                     f"{table.path}: {column(names, targets[0])}: all rows are of one class, {class_names[0]!r}"
                 )
         else:
-            y = columns["y"][:, np.argsort(np.argsort(targets))]
-            y = y if isinstance(self.target, tuple) else y[:, 0]
+            y = columns["y"][
+                :, np.unique(targets, return_inverse=True)[1]
+            ]  # from the file's order to the one asked for
+            y = y[:, 0] if isinstance(self.target, str | int) else y
         train, test = (columns["x"], y), None
         if self.test:
             chosen = hold_out(len(y), self.test, self.seed, y if class_names else None)
@@ -81,7 +83,7 @@ class Csv(DataLoader):
 
     def _roles(self, names: list[str], path: Path) -> tuple[list[int], list[Role]]:
         """The targets' indices, in the order asked for, and what each column is."""
-        wanted = self.target if isinstance(self.target, tuple) else (self.target,)
+        wanted = (self.target,) if isinstance(self.target, str | int) else self.target
         targets = [_index(name, names, path) for name in wanted]
         ignored = {_index(name, names, path) for name in self.ignore}
         if self.task == "classification" and len(targets) != 1:

@@ -75,6 +75,13 @@ def test_three_targets(path: Path) -> None:
     assert y.tolist() == [[100, 50, 2], [150, 80, 3], [3, 120, 5]]
 
 
+def test_a_target_asked_for_twice_comes_twice(path: Path) -> None:
+    """By its name and by its index it is one column."""
+    x, y = Csv(write(path, HOUSES), task="regression", target=("price", 0, 3)).load().train
+    assert x.tolist() == [[2, 500.5], [3, 700], [5, -1]]
+    assert y.tolist() == [[100, 50, 100], [150, 80, 150], [3, 120, 3]]
+
+
 def test_a_list_of_one_target_keeps_its_axis(path: Path) -> None:
     """``("price",)`` gives (N, 1), ``"price"`` gives (N,)."""
     write(path, HOUSES)
