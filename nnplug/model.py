@@ -16,7 +16,7 @@ from nnplug.chain import Chain
 from nnplug.config import ModelConfig
 from nnplug.context import Context
 from nnplug.contracts import Layer, Metric
-from nnplug.data import open_split, rescale
+from nnplug.data import as_array, open_split, rescale
 from nnplug.errors import DataError, NnplugError, ShapeError
 from nnplug.gradcheck import numerical_gradient
 from nnplug.modelfile import write_model
@@ -98,7 +98,8 @@ class Model:
         if len(x) > evaluation.BATCH:
             return evaluation.scores(self.network, x)
         out = self.network.scores(x, self._inference)
-        return out.copy() if np.may_share_memory(out, x) else out
+        others = (x, self.network.buffers.vector, *self.state.values())
+        return out.copy() if any(np.may_share_memory(out, other) for other in others) else out
 
     def predict(self, x: ArrayLike) -> Array:
         """The predictions that the scores stand for: class indices for a classifier."""
@@ -180,15 +181,17 @@ class Model:
     ) -> tuple[float, dict[str, Array]]:
         """The loss and its gradient with respect to every parameter, as a training step would compute them.
 
-        Running statistics and random streams are left as they were.
+        Those of frozen layers are given too. Running statistics and random streams are left as they were.
 
         Returns:
             the loss with the L2 term, and arrays by path that belong to the caller.
         """
         network = evolve(self.network, buffers=self.network.buffers.twin())
         batch = self._batch(x, y, weight, self.input_spec.dtype)
-        loss = network.backpropagate(*batch, network.context(self._streams_copy(), training=training))
-        return loss, network.buffers.named(network.buffers.gradient)
+        layout = network.buffers.layout
+        frozen = layout.trained < layout.size  # below the lowest layer that trains a step computes no gradient
+        ctx = network.context(self._streams_copy(), training=training, need_dx=frozen)
+        return network.backpropagate(*batch, ctx), network.buffers.named(network.buffers.gradient)
 
     def numerical_gradients(
         self,
@@ -227,10 +230,11 @@ class Model:
     # Input
 
     def _shaped(self, x: Any) -> Any:
-        x = x if hasattr(x, "shape") and hasattr(x, "dtype") else np.asarray(x)
-        if tuple(x.shape[1:]) != self.input_spec.shape or len(x.shape) == 0:
-            one = "; for a single sample give x[None]" if tuple(x.shape) == self.input_spec.shape else ""
-            raise ShapeError(f"x has shape {tuple(x.shape)}, the model takes (N, {str(self.input_spec.shape)[1:]}{one}")
+        x, shape = as_array(x, "x"), self.input_spec.shape
+        if len(x.shape) == 0 or tuple(x.shape[1:]) != shape:
+            one = "; for a single sample give x[None]" if tuple(x.shape) == shape else ""
+            wanted = ", ".join(["N", *map(str, shape)]) if shape else "N,"
+            raise ShapeError(f"x has shape {tuple(x.shape)}, the model takes ({wanted}){one}")
         return x
 
     def _input(self, x: ArrayLike) -> Array:

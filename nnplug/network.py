@@ -33,9 +33,12 @@ class Network:
     l2: float
     buffers: Buffers
 
-    def context(self, streams: Streams, *, training: bool = False, arena: Arena | None = None) -> Context:
-        """A context for the whole network; nobody asks for the gradient of its input."""
-        return Context(training=training, need_dx=False, dtype=self.buffers.vector.dtype, seed=streams, arena=arena)
+    def context(
+        self, streams: Streams, *, training: bool = False, need_dx: bool = False, arena: Arena | None = None
+    ) -> Context:
+        """A context for the whole network; usually nobody asks for the gradient of its input."""
+        dtype = self.buffers.vector.dtype
+        return Context(training=training, need_dx=need_dx, dtype=dtype, seed=streams, arena=arena)
 
     def scores(self, x: Array, ctx: Context) -> Array:
         """What the last layer puts out; scratch memory of ``ctx``."""
