@@ -28,7 +28,7 @@ class History:
         train_seconds: time spent in steps alone: no loading, no evaluation.
     """
 
-    losses: array[float] = field(factory=lambda: array("d"))
+    losses: array[float] = field(factory=lambda: array("d"), repr=False)
     epochs: list[Row] = field(factory=list)
     monitor: str | None = None
     higher_is_better: bool = True
