@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +24,7 @@ def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mappi
         DataError: a split cannot be learned from, or does not fit the model, its loss or a metric.
     """
     given = {"train": data.train, "validation": data.validation, "test": data.test}
-    splits = {
-        name: open_split(split, name, model.input_spec.dtype, model.scale)
-        for name, split in given.items()
-        if split is not None
-    }
-    for name, source in splits.items():
-        if isinstance(source, Rows):
-            _check(source, name, model, metrics)
+    splits = {name: open_for(model, split, name, metrics) for name, split in given.items() if split is not None}
     train = splits.get("train")
     if train is None:
         raise DataError("the data has no train split")
@@ -47,6 +41,18 @@ def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mappi
     elif "validation" not in splits and config.validation > 0:
         raise ConfigError([Problem("train.validation", "rows of a stream cannot be held out; give a validation split")])
     return splits
+
+
+def open_for(model: Model, split: Any, name: str, metrics: Mapping[str, Metric]) -> Source:
+    """A split as a source of batches that a model takes; ``name`` is for messages.
+
+    Raises:
+        DataError: the split does not fit the model, its loss or a metric.
+    """
+    source = open_split(split, name, model.input_spec.dtype, model.scale)
+    if isinstance(source, Rows):
+        _check(source, name, model, metrics)
+    return source
 
 
 def _check(rows: Rows, name: str, model: Model, metrics: Mapping[str, Metric]) -> None:
