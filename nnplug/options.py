@@ -147,7 +147,7 @@ def _describe_member(member: Any) -> str:
 def article(kind: str) -> str:
     """A kind in words with its article: ``an update rule``."""
     words = kind.replace("_", " ")
-    return f"an {words}" if words[0] in "aeio" else f"a {words}"
+    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
 
 
 def show(value: Any) -> str:
