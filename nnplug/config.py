@@ -13,7 +13,7 @@ from attrs.validators import and_, ge, gt, in_, lt, min_len, optional
 
 from nnplug.contracts import Callback, DataLoader, Layer, Loss, Metric, UpdateRule
 from nnplug.errors import ConfigError, Problem
-from nnplug.filling import INVALID, fill
+from nnplug.filling import INVALID, convert, fill
 from nnplug.registry import Registry
 
 Split = Literal["train", "validation", "test"]
@@ -124,11 +124,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         ConfigError: there is no such file, or it is no TOML, with the line.
     """
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # some editors begin files with a byte order mark
     except OSError as error:
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError([Problem("", f"is not valid TOML: {error}")], str(path)) from None
 
 
@@ -159,9 +158,8 @@ def parse(raw: Mapping[str, Any], registry: Registry, source: str = "") -> tuple
     Raises:
         ConfigError: with everything that is wrong.
     """
-    table = raw.get("plugins", {})
-    if isinstance(table, Mapping):
-        plugins = build_section(PluginsConfig, table, registry, "plugins", source)
+    plugins = convert(raw.get("plugins", {}), PluginsConfig, "plugins", registry, problems=[])
+    if plugins is not INVALID:  # if it is, that is told with everything else
         registry = registry.configured(plugins.prefer, plugins.disable, plugins.only)
     return build_section(Experiment, raw, registry, source=source), registry
 
@@ -176,8 +174,8 @@ def set_value(raw: dict[str, Any], assignment: str) -> None:
         ConfigError: the assignment cannot be read or leads nowhere.
     """
     path, equals, text = assignment.partition("=")
-    keys = re.findall(r"[^.\[\]]+", path)
-    if not equals or not keys:
+    keys = re.findall(r"[\w-]+", path)
+    if not equals or not re.fullmatch(r"[\w-]+(\.[\w-]+|\[[\w-]+\])*", path.strip()):
         raise _refused(assignment, "expected key=value, such as train.epochs=5")
     target: Any = raw
     for here, key in zip(keys, [*keys[1:], None], strict=True):

@@ -167,7 +167,7 @@ class Registry:
         for name, option in options_of(type(component)).items():
             old = getattr(component, option.attribute.name)
             new = convert(old, option.hint, join(path, name), self, problems)
-            if new is not old and (not keep or (mentions_component(option.hint) and new != old)):
+            if new is INVALID or (new is not old and (not keep or (mentions_component(option.hint) and new != old))):
                 changed[name] = new
         if any(new is INVALID for new in changed.values()):
             return INVALID
