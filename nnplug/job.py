@@ -97,23 +97,23 @@ def train(
     solver = Solver(model, data, update=experiment.update, folder=folder, **options)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / "config.toml", to_toml(experiment, registry).encode())
+    result = TrainResult(model, solver.history, {}, folder)
     try:
         solver.fit()
     except NnplugError:
-        _keep(TrainResult(model, solver.history, {}, folder))
+        _keep(result, usable=solver.history.best_epoch is not None)
         raise
-    results = {split: solver.evaluate(split) for split in solver.splits}
-    result = TrainResult(model, solver.history, results, folder)
-    _keep(result)
+    _keep(result, usable=True)  # before the evaluation, which may fail or be interrupted
+    result.results.update({split: solver.evaluate(split) for split in solver.splits})
     _write_json(folder / "result.json", result.as_dict())
     return result
 
 
-def _keep(result: TrainResult) -> None:
-    """Write what training led to, unless it diverged before there was anything good."""
+def _keep(result: TrainResult, usable: bool) -> None:
+    """Write what training led to; the model, unless it diverged before there was anything good."""
     history = result.history
     _write_json(result.folder / "history.json", {**asdict(history), "losses": list(history.losses)})
-    if result.results or history.best_epoch is not None:
+    if usable:
         result.model.save(result.model_path)
 
 
