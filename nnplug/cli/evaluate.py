@@ -1,0 +1,64 @@
+"""``nnplug evaluate``: loss and metrics of a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nnplug import evaluation
+from nnplug.cli.output import results_only, say, say_json, table
+from nnplug.config import set_value
+from nnplug.loading import load, load_data
+from nnplug.naming import printable
+from nnplug.specs import Dataset
+from nnplug.splits import open_for
+
+SPLITS = ("test", "validation", "train")  # in the order of preference
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", required=True, metavar="NAME", help="The data loader.")
+@click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, help="Set an option of the loader; repeatable.")
+@click.option(
+    "--split", type=click.Choice(SPLITS), help="What to evaluate on.  [default: test, else validation, else train]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(model: Path, data: str, changes: tuple[str, ...], split: str | None, as_json: bool) -> None:
+    """Compute loss and metrics of a trained model.
+
+    MODEL is a file that `nnplug train` wrote, model.safetensors in the run's folder. Nothing that it names is loaded
+    but its layers and its loss; the data are yours to choose.
+
+    \b
+      nnplug evaluate runs/mnist-1/model.safetensors --data mnist
+      nnplug evaluate model.safetensors --data csv --set path=flowers.csv --set task=classification
+    """  # noqa: D301  (\b keeps click from wrapping what follows)
+    with results_only():
+        trained = load(model)
+        table_: dict[str, Any] = {"type": data}
+        for change in changes:
+            set_value(table_, change)
+        split, chosen = _choose(load_data(table_), split)
+        metrics = trained.metrics()
+        source = open_for(trained, chosen, split, metrics)
+        results = evaluation.evaluate(trained.network, source, metrics)
+    if as_json:
+        say_json({"model": str(model), "data": data, "split": split, "rows": source.rows, "results": results})
+        return
+    rows = "" if source.rows is None else f", {source.rows:,} rows"
+    say(f"{printable(data)}, {split} split{rows}")
+    for line in table([list(results), [f"{value:#.4g}" for value in results.values()]], right=range(len(results))):
+        say(line)
+
+
+def _choose(data: Dataset, wanted: str | None) -> tuple[str, Any]:
+    """The name of a split and the split: the wanted one, or the one that says most about new data."""
+    there = {name: getattr(data, name) for name in SPLITS if getattr(data, name) is not None}
+    if wanted is None:
+        return next(iter(there.items()))
+    if wanted not in there:
+        raise click.BadParameter(f"the data has no {wanted} split; it has {', '.join(there)}", param_hint="--split")
+    return wanted, there[wanted]

@@ -1,0 +1,86 @@
+"""From an exception to a message on stderr and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+
+import click
+
+from nnplug.cli.output import complain, printable_lines, say
+
+FAILED, USAGE, DIVERGED, INTERRUPTED = 1, 2, 3, 130
+
+
+def report(error: BaseException) -> int:
+    """Tell the user what went wrong and return the exit code."""
+    if isinstance(error, click.Abort) and error.__cause__ is not None:
+        error = error.__cause__  # click's word for an interrupt
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        say("nnplug: interrupted", err=True)
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        return _refuse(error)
+    if isinstance(error, OSError):
+        return _lament(error)
+    if isinstance(error, MemoryError):
+        complain(f"not enough memory: {error}".removesuffix(": "))
+        return FAILED
+    return _explain(error)
+
+
+def _refuse(error: click.ClickException) -> int:
+    """A command line that click does not understand."""
+    complain(error.format_message())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        say(f"See `{context.command_path} --help`.", err=True)
+    return error.exit_code
+
+
+def _lament(error: OSError) -> int:
+    """A file or a stream that cannot be read or written; a reader who left early (`| head`) is no news."""
+    gone = error.errno == errno.EPIPE or (error.errno == errno.EINVAL and error.filename is None)  # EINVAL: Windows
+    if not gone:
+        reason = error.strerror or str(error)
+        complain(reason if error.filename is None else f"{os.fsdecode(error.filename)}: {reason}")
+    try:
+        sys.stdout.flush()
+    except OSError:  # it would fail once more when Python exits, with words of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED
+
+
+def _explain(error: BaseException) -> int:
+    """An error of ours, which says what is wrong; or a bug, whose traceback does."""
+    from nnplug.errors import ConfigError, DivergedError, NnplugError, PluginError, RegistryError, ShapeError
+
+    if not isinstance(error, NnplugError):
+        say(printable_lines("".join(traceback.format_exception(error)).rstrip()), err=True)
+        complain(f"{type(error).__name__}: {error}. {_whose_bug(error)}")
+        return FAILED
+    complain(str(error))
+    if isinstance(error, DivergedError):
+        return DIVERGED
+    if isinstance(error, ConfigError | ShapeError | RegistryError) and not isinstance(error, PluginError):
+        return USAGE
+    return FAILED
+
+
+def _whose_bug(error: BaseException) -> str:
+    """Which component was at work when something unexpected happened: the innermost one on the stack."""
+    from nnplug.hookspecs import KINDS
+    from nnplug.registry import default_registry
+
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        component = frame.f_locals.get("self")
+        kind = next((kind for kind in KINDS.values() if isinstance(component, kind.contract)), None)
+        if kind is not None:
+            cls = type(component)
+            name = getattr(component, "name", None) or cls.__name__
+            entries = [listed.entry for listed in default_registry().listing()]
+            where = next((e.provenance for e in entries if e.module == cls.__module__), f"module {cls.__module__}")
+            return f"This is a bug in the {kind.name.replace('_', ' ')} {name!r} of {where}"
+    return "This is a bug in nnplug or in a plugin; the lines above show where"

@@ -1,0 +1,134 @@
+"""``nnplug predict``: what a trained model makes of samples in files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from attrs import frozen
+
+from nnplug.cli.inputs import read_batch
+from nnplug.cli.output import complain, results_only, say, say_json
+from nnplug.errors import DataError
+from nnplug.evaluation import BATCH
+from nnplug.files import write_atomically
+from nnplug.loading import load
+from nnplug.model import Model
+from nnplug.naming import printable
+from nnplug.specs import Array
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--probabilities", is_flag=True, help="Print the probability of each class, too.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.npy", help="Write to a .npy file instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(model: Path, inputs: tuple[Path, ...], probabilities: bool, out: Path | None, as_json: bool) -> None:
+    """Predict with a trained model.
+
+    INPUT is a .npy file, or a .npz file with an array x, that holds a batch of samples or one sample. It is raw, as
+    the data loader delivered it: the model remembers how to scale it.
+
+    A line is printed for each sample: the prediction, by the name of its class if the model knows that, and with
+    --probabilities those of all classes, in their order, after tabs. --out writes an array for all inputs together:
+    the predictions as numbers, or with --probabilities just those.
+    """
+    with results_only():
+        trained = load(model)
+        batches = _read_all(inputs, trained)
+    results = [(path, _predict(trained, path, batch, probabilities)) for path, batch in batches]
+    if out is None and not as_json:
+        for path, chunks in results:
+            prefix = f"{printable(str(path))}: " if len(results) > 1 else ""
+            for chunk in chunks:
+                say("\n".join(prefix + line for line in _lines(chunk, trained.class_names)))
+        return
+    collected = [(path, list(chunks)) for path, chunks in results]
+    if out is not None:
+        _write(out, np.concatenate([chunk.wanted for _, chunks in collected for chunk in chunks]))
+    if as_json:
+        entries = [_as_dict(path, chunks, trained.class_names) for path, chunks in collected]
+        say_json({"model": str(model), "out": None if out is None else str(out), "inputs": entries})
+
+
+def _read_all(inputs: tuple[Path, ...], model: Model) -> list[tuple[Path, Array]]:
+    """All batches, or an error about each file that is none."""
+    batches, problems = [], []
+    for path in inputs:
+        try:
+            batches.append((path, read_batch(path, model)))
+        except DataError as error:
+            problems.append(str(error))
+        except OSError as error:
+            problems.append(f"{path}: {error.strerror}")
+    if problems:
+        raise DataError("\n".join(problems))
+    return batches
+
+
+@frozen
+class Chunk:
+    """What a model makes of some samples: predictions, and probabilities if they are wanted; a row a sample."""
+
+    values: Array
+    probabilities: Array | None
+
+    @property
+    def wanted(self) -> Array:
+        """What was asked for most."""
+        return self.values if self.probabilities is None else self.probabilities
+
+
+def _predict(model: Model, path: Path, batch: Array, wanted: bool) -> Iterator[Chunk]:
+    """Predict some rows at a time, so that a file may be larger than the memory."""
+    meaningless = 0
+    for start in range(0, len(batch), BATCH):
+        with results_only():
+            scores = model.scores(batch[start : start + BATCH])
+            loss = model.network.loss
+            chunk = Chunk(loss.predict(scores), loss.probabilities(scores) if wanted else None)
+        meaningless += len(scores) - int(np.isfinite(scores).all(axis=tuple(range(1, scores.ndim))).sum())
+        yield chunk
+    if meaningless:
+        complain(
+            f"{path}: {meaningless} of {len(batch)} samples have scores that are not finite; their predictions mean nothing",
+            "warning",
+        )
+
+
+def _lines(chunk: Chunk, names: tuple[str, ...] | None) -> list[str]:
+    labels = [_label(value, names) for value in chunk.values.tolist()]
+    if chunk.probabilities is None:
+        return labels
+    columns = chunk.probabilities.reshape(len(labels), -1)
+    return ["\t".join([label, *(f"{p:.4f}" for p in row)]) for label, row in zip(labels, columns, strict=True)]
+
+
+def _label(value: Any, names: tuple[str, ...] | None) -> str:
+    """A prediction in words: the name of the class, or the number or numbers."""
+    if isinstance(value, list):
+        return "\t".join(_label(item, None) for item in value)
+    if isinstance(value, int) and names and 0 <= value < len(names):
+        return printable(str(names[value]))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _as_dict(path: Path, chunks: list[Chunk], names: tuple[str, ...] | None) -> dict[str, Any]:
+    values = [value for chunk in chunks for value in chunk.values.tolist()]
+    entry: dict[str, Any] = {"input": str(path), "predictions": values, "labels": None}
+    if names:
+        entry["labels"] = [_label(value, names) for value in values]
+    if chunks[0].probabilities is not None:
+        entry["probabilities"] = [row for chunk in chunks for row in chunk.probabilities.tolist()]  # type: ignore[union-attr]
+    return entry
+
+
+def _write(path: Path, array: Array) -> None:
+    buffer = BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    write_atomically(path, buffer.getvalue())

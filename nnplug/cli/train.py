@@ -1,0 +1,69 @@
+"""``nnplug train``: a whole training job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nnplug.cli.output import count, results_only, say, say_json, table
+from nnplug.job import TrainResult, train
+from nnplug.naming import printable
+from nnplug.presets import preset_entries
+
+
+class TrainCommand(click.Command):
+    """Names the presets at the end of its help."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names, which installed plugins decide."""
+        with formatter.section("Presets"):
+            formatter.write_text(", ".join(entry.name for entry in preset_entries()) or "none is installed")
+
+
+@click.command(cls=TrainCommand)
+@click.argument("config", metavar="CONFIG|PRESET", required=False)
+@click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, help="Change a value of the config; repeatable.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.  [default: runs/NAME-1]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.pass_context
+def command(
+    ctx: click.Context, config: str | None, changes: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool
+) -> int:
+    """Train a network as a config file or a preset says.
+
+    The run's folder receives the model, the config with every default written out, the history and the result.
+    Ctrl-C ends training after the step in progress; the model is kept.
+
+    \b
+    Values are written as in TOML:
+      nnplug train mnist --set train.epochs=5 --set update.type=adam
+      nnplug train my.toml --set model.layers[0].units=64
+    """  # noqa: D301  (\b keeps click from wrapping what follows)
+    if config is None:
+        say(ctx.get_help(), err=True)
+        raise click.UsageError("name a config file or a preset, such as: nnplug train digits")
+    with results_only():
+        result = train(config, changes=changes, out=out, callbacks=() if quiet else ("progress",))
+    if as_json:
+        say_json(result.as_dict())
+    else:
+        _say_result(result)
+    return 128 + result.history.signal if result.history.signal else 0
+
+
+def _say_result(result: TrainResult) -> None:
+    columns = list(result.results["train"])
+    rows = [["", *columns]]
+    for split in ("train", "validation", "test"):
+        if split in result.results:
+            rows.append([split, *(f"{result.results[split][c]:#.4g}" for c in columns)])
+    for line in table(rows, right=range(1, len(columns) + 1)):
+        say(line)
+    history = result.history
+    told = f"{count(history.epochs, 'epoch')}, {count(history.losses, 'step')} in {history.train_seconds:.1f} s"
+    if history.best_epoch is not None:
+        told += f"; the best is epoch {history.best_epoch}, by {history.monitor}"
+    say(told if history.stopped == "finished" else f"{told}; {history.stopped}")
+    say(f"model: {printable(str(result.model_path))}")
