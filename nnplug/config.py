@@ -207,7 +207,7 @@ def _index(target: Any, key: str, assignment: str) -> str | int:
 def _toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -17,6 +17,7 @@ from nnplug.options import (
     Option,
     contract_kind,
     describe_type,
+    fields_of,
     join,
     members,
     mentions_component,
@@ -122,10 +123,9 @@ def _convert_member(value: Any, member: Any, path: str, builder: Builder, proble
     if origin is Literal:
         same = [a for a in typing.get_args(member) if type(a) is type(value) and a == value]
         return same[0] if same else _NO_MATCH
-    if attrs.has(member) and isinstance(value, Mapping):
-        return fill(member, value, path, builder, problems, what=f"[{path}]")
     if attrs.has(member):
-        return value if isinstance(value, member) else _NO_MATCH
+        table = fields_of(value) if isinstance(value, member) else value
+        return fill(member, table, path, builder, problems, f"[{path}]") if isinstance(table, Mapping) else _NO_MATCH
     return _convert_plain(value, member)
 
 
