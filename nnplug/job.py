@@ -14,7 +14,7 @@ from nnplug.builder import build
 from nnplug.config import Experiment, parse, read_toml, set_value, to_toml
 from nnplug.contracts import Callback, DataLoader
 from nnplug.data import sample_spec
-from nnplug.errors import DataError, NnplugError
+from nnplug.errors import DataError, NnplugError, PluginError, RegistryError
 from nnplug.files import json_text, write_atomically
 from nnplug.history import History
 from nnplug.model import Model
@@ -123,13 +123,20 @@ def read_config(config: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any],
     Raises:
         ConfigError: the file is missing or no TOML.
         RegistryError: it is neither a file nor a preset.
+        PluginError: it is a preset that cannot be read.
     """
     if isinstance(config, Mapping):
         return deepcopy(dict(config)), "run", ""
     path = Path(config)
     if path.suffix == ".toml" or path.is_file():
         return read_toml(path), path.stem, str(path)
-    return read_preset(str(config)), str(config).rpartition(":")[2], f"preset {config}"
+    try:
+        return read_preset(str(config)), str(config).rpartition(":")[2], f"preset {config}"
+    except PluginError:
+        raise
+    except RegistryError as error:
+        what = "is a folder, not a config file" if path.is_dir() else "is no file"
+        raise RegistryError(f"{config} {what}, and {error}") from None
 
 
 def build_for(experiment: Experiment, data: Dataset, registry: Registry) -> Model:

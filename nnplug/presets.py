@@ -53,7 +53,7 @@ def find_preset(name: str) -> Entry:
     if not found:
         names = [entry.name for entry in entries]
         raise RegistryError(
-            f"there is no file and no preset {name!r}{suggest(bare, names) or '.'} The presets are: {', '.join(names)}"
+            f"no preset is called {name!r}{suggest(bare, names) or '.'} There are: {', '.join(names) or 'none'}"
         )
     built_in = [entry for entry in found if entry.distribution == CORE]
     if len(found) > 1 and not built_in:
