@@ -95,10 +95,8 @@ def _predict(model: Model, path: Path, batch: Array, wanted: bool) -> Iterator[C
         meaningless += len(scores) - int(np.isfinite(scores).all(axis=tuple(range(1, scores.ndim))).sum())
         yield chunk
     if meaningless:
-        complain(
-            f"{path}: {meaningless} of {len(batch)} samples have scores that are not finite; their predictions mean nothing",
-            "warning",
-        )
+        told = f"{meaningless} of {len(batch)} samples have scores that are not finite"
+        complain(f"{path}: {told}; their predictions mean nothing", "warning")
 
 
 def _lines(chunk: Chunk, names: tuple[str, ...] | None) -> list[str]:

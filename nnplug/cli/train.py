@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import numpy as np
 
 from nnplug.cli.output import count, results_only, say, say_json, table
 from nnplug.job import TrainResult, train
@@ -44,7 +45,8 @@ def command(
     if config is None:
         say(ctx.get_help(), err=True)
         raise click.UsageError("name a config file or a preset, such as: nnplug train digits")
-    with results_only():
+    # Numbers that overflow end training with a message of its own, which says more than NumPy's warnings.
+    with results_only(), np.errstate(over="ignore", invalid="ignore"):
         result = train(config, changes=changes, out=out, callbacks=() if quiet else ("progress",))
     if as_json:
         say_json(result.as_dict())
