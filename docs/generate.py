@@ -1,0 +1,267 @@
+"""Write the generated parts of the reference pages, so that they cannot drift from the code.
+
+A page marks such a part with a comment that names a function of this file and its arguments; what stands between the
+comment and its end is replaced::
+
+    <!-- generated: options TrainConfig -->
+    ...
+    <!-- end of generated -->
+
+Run ``python docs/generate.py`` after changing a docstring, an option or a command; a test fails where it was forgotten.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+import nnplug
+from nnplug import config
+from nnplug.hookspecs import KINDS
+from nnplug.options import Option, describe_type, options_of
+
+DOCS = Path(__file__).parent
+REGION = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
+WITHOUT_DOCSTRING = {
+    "Array": "`numpy.ndarray` of any shape and dtype.",
+    "Batch": "`(x, y, weight)`: a batch of rows, their targets, and a weight per row or None.",
+    "Params": "A mapping from a parameter's name to its array, and from a child's name to the child's own mapping.",
+    "hookimpl": "The decorator of a hook: `@hookimpl` above `def nnplug_layers()`. It is pluggy's, made for nnplug.",
+}
+SECTIONS = {"Args": "Arguments", "Attributes": "Attributes", "Returns": "Returns", "Raises": "Raises"}
+NOT_MADE_BY_HAND = {"Model", "History", "Run", "TrainResult", "Source"}
+CONTRACTS = {kind.contract for kind in KINDS.values()}
+
+
+# Docstrings as Markdown
+
+
+def markdown(text: str | None, *, skip: tuple[str, ...] = (), titles: dict[str, str] = SECTIONS) -> str:
+    """A docstring in Google's style as Markdown.
+
+    Args:
+        text: the docstring.
+        skip: sections to leave out.
+        titles: what the sections are called on the page.
+    """
+    parts = re.split(r"^(Args|Attributes|Returns|Raises):\n", inspect.cleandoc(text or ""), flags=re.MULTILINE)
+    done = [_prose(parts[0])]
+    for title, body in zip(parts[1::2], parts[2::2], strict=True):
+        section, rest = _indented(body)
+        if title not in skip:
+            done.append(f"{titles[title]}:\n\n{_items(section)}")
+        done.append(_prose(rest))
+    return "\n\n".join(part for part in done if part)
+
+
+def _indented(body: str) -> tuple[str, str]:
+    """What belongs to a section, without its indentation, and what comes after it."""
+    lines = body.splitlines()
+    end = next((i for i, line in enumerate(lines) if line and not line.startswith(" ")), len(lines))
+    return inspect.cleandoc("\n".join(lines[:end])), "\n".join(lines[end:])
+
+
+def _items(section: str) -> str:
+    """``name: text`` as a list; a section without names as a paragraph."""
+    items = re.findall(r"^(\w+): (.*(?:\n +.*)*)", section, re.MULTILINE)
+    if not items:
+        return _code(_one_line(section))
+    return "\n".join(f"- `{name}`: {_code(_one_line(text))}" for name, text in items)
+
+
+def _prose(text: str) -> str:
+    """Paragraphs as they are; examples in fences, formulas as code."""
+    blocks = []
+    for block in re.split(r"\n\s*\n", text.strip()):
+        if block.startswith(">>>"):
+            blocks.append(f"```pycon\n{block}\n```")
+        elif block.startswith("    "):
+            blocks.append(f"```text\n{inspect.cleandoc(block)}\n```")
+        elif block:
+            blocks.append(re.sub(r"::$", ":", _code(block)))
+    return "\n\n".join(blocks)
+
+
+def _code(text: str) -> str:
+    return re.sub(r"``(.+?)``", r"`\1`", text, flags=re.DOTALL)
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+# Options
+
+
+def options(name: str) -> str:
+    """The options of a class of `nnplug.config`, or of a contract, as a table."""
+    cls = getattr(config, name, None) or getattr(nnplug, name)
+    return _option_table(list(options_of(cls).values()))
+
+
+def _option_table(chosen: list[Option]) -> str:
+    rows = [(f"`{o.name}`", describe_type(o.hint), _default(o), _code(o.help)) for o in chosen]
+    return _table(("option", "type", "default", "meaning"), rows)
+
+
+def _default(option: Option) -> str:
+    if option.required:
+        return "required"
+    value = option.default_value()
+    if attrs.has(type(value)):
+        return "its defaults"
+    return "nothing" if value is None else f"`{_toml(value)}`"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str | Path) else str(value)
+
+
+# Plugins
+
+
+def plugins(kind: str) -> str:
+    """Every built-in of a kind: its formula, its own options."""
+    registry = nnplug.Registry(only=["nnplug"])
+    return "\n\n".join(_plugin(kind, name, registry.get(kind, name)) for name in registry.names(kind))
+
+
+def _plugin(kind: str, name: str, cls: type) -> str:
+    shared = options_of(KINDS[kind].contract)
+    own = [o for o in options_of(cls).values() if o.name not in shared or o.default != shared[o.name].default]
+    parts = [f"### {name}", markdown(cls.__doc__, skip=("Args", "Attributes"))]
+    if own:
+        parts.append(_option_table(own))
+    metrics = getattr(cls, "metrics", ())
+    if metrics:
+        parts.append("Metrics: " + ", ".join(f"[`{m}`](#{m})" for m in metrics) + ".")
+    return "\n\n".join(parts)
+
+
+def kinds() -> str:
+    """The kinds of plugins with their entry-point groups and hooks."""
+    rows = [
+        (
+            kind.name,
+            f"`{kind.group}`",
+            f"`{kind.hook}`",
+            f"[{kind.contract.__name__}](#{kind.contract.__name__.lower()})",
+        )
+        for kind in KINDS.values()
+    ]
+    return _table(("kind", "entry-point group", "hook", "contract"), rows)
+
+
+# The Python interface
+
+
+def api(*names: str) -> str:
+    """Public names with their signatures and docstrings; classes with their methods."""
+    return "\n\n".join("\n\n".join(_api(name, getattr(nnplug, name))) for name in names)
+
+
+def sections(name: str) -> str:
+    """Like `api` for a name that has a heading already."""
+    return "\n\n".join(list(_api(name, getattr(nnplug, name)))[1:])
+
+
+def _api(name: str, value: Any) -> Iterator[str]:
+    yield f"### {name}"
+    if not isinstance(value, type):
+        yield from _callable(name, value)
+        return
+    if issubclass(value, Exception):
+        yield f"Derives from `{value.__bases__[0].__name__}`."
+    elif name not in NOT_MADE_BY_HAND and value not in CONTRACTS:
+        yield _fence(name, value, result=None)
+    yield markdown(value.__doc__, titles={**SECTIONS, "Args": "Options"} if value in CONTRACTS else SECTIONS)
+    for member_name, member in vars(value).items():
+        if isinstance(member, property) and member.__doc__:
+            yield f"#### {name}.{member_name}"
+            yield markdown(member.__doc__)
+        elif inspect.isfunction(member) and member.__doc__ and _public(value, member_name):
+            yield f"#### {name}.{member_name}"
+            yield from _callable(member_name, member)
+
+
+def _public(cls: type, name: str) -> bool:
+    """Methods to call or to write; calling itself where it is what a contract asks for."""
+    return not name.startswith("_") or (name == "__call__" and cls in CONTRACTS)
+
+
+def _callable(name: str, function: Callable[..., Any]) -> Iterator[str]:
+    if inspect.isfunction(inspect.unwrap(function)):
+        yield _fence(name, function)
+        yield markdown(function.__doc__)
+    else:
+        yield WITHOUT_DOCSTRING[name]
+
+
+def _fence(name: str, function: Callable[..., Any], result: str | None = "") -> str:
+    signature = inspect.signature(function)
+    types = {f.alias: f.type for f in attrs.fields(function)} if attrs.has(function) else {}
+    words = []
+    for parameter in signature.parameters.values():
+        if parameter.name == "self":
+            continue
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in words:
+            words.append("*")
+        words.append(_parameter(parameter, types.get(parameter.name, parameter.annotation)))
+    end = "" if result is None else f" -> {signature.return_annotation}"
+    line = f"{name}({', '.join(words)}){end}"
+    if len(line) > 100:
+        line = f"{name}(\n" + "".join(f"    {word},\n" for word in words) + f"){end}"
+    return f"```pyi\n{line}\n```"
+
+
+def _parameter(parameter: inspect.Parameter, annotation: Any) -> str:
+    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    text = f"{stars}{parameter.name}: {getattr(annotation, '__name__', annotation)}"
+    if parameter.default is parameter.empty:
+        return text
+    return f"{text} = {'...' if isinstance(parameter.default, attrs.Factory) else repr(parameter.default)}"
+
+
+# Pages
+
+PARTS: dict[str, Callable[..., str]] = {
+    "options": options,
+    "plugins": plugins,
+    "api": api,
+    "sections": sections,
+    "kinds": kinds,
+}
+
+
+def generated(page: str) -> str:
+    """A page with every generated part made anew."""
+
+    def fill(match: re.Match[str]) -> str:
+        function, *arguments = match[2].split()
+        return f"{match[1]}\n{PARTS[function](*arguments)}\n\n{match[3]}"
+
+    return REGION.sub(fill, page)
+
+
+def pages() -> list[Path]:
+    """The pages that have generated parts."""
+    return [path for path in sorted(DOCS.rglob("*.md")) if REGION.search(path.read_text(encoding="utf-8"))]
+
+
+if __name__ == "__main__":
+    for path in pages():
+        path.write_text(generated(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")

@@ -1,0 +1,335 @@
+"""The documentation is executed: every example runs, every output shown is compared, every link leads somewhere.
+
+How a page's fenced blocks are read, in order, in a folder of the page's own:
+
+- ``python`` is run; the blocks of a page share their names.
+- ``pycon`` holds ``>>>`` examples, compared with their output.
+- ``sh`` is run line by line.
+- ``toml`` is parsed; if it is a config or a part of one, it must be valid.
+- A ``text`` block right after one of these is what it prints. Numbers with a point are compared roughly, ``...`` stands
+  for anything, seconds are not compared.
+- A ``python`` or ``toml`` block, or one of another language, that begins with ``# some/path.py`` is that file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import importlib.util
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import traceback
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+import nnplug
+from nnplug.config import Experiment, parse
+from nnplug.hookspecs import KINDS
+from nnplug.options import options_of
+from nnplug.registry import default_registry
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+INSTALLING_PAGE = DOCS / "tutorials" / "plugin.md"
+EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
+LANGUAGES = {"python", "pycon", "sh", "toml", "text", "pyi", "csv"}
+INSTALLING = ("pip ", "python3 -m venv", "git ", ".venv/bin/")  # run by .ci/run and by the page that installs a plugin
+VARYING = ((r"\d+\.\d+ s\b", "# s"), (r"best epoch \d+", "best epoch #"), (r"^(\s*\d+/\d+ .*?) +\d+\.\d+$", r"\1"))
+
+_spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+assert _spec is not None
+assert _spec.loader is not None
+generate = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(generate)
+
+
+@frozen
+class Block:
+    """A fenced block: where it stands, its language, its text."""
+
+    line: int
+    language: str
+    text: str
+
+    @property
+    def file(self) -> str | None:
+        """The path in its first line, if it is a file."""
+        found = re.match(r"# ([\w./-]+\.\w+)\n", self.text)
+        return found[1] if found else None
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """The fenced blocks of a page."""
+    text = page.read_text(encoding="utf-8")
+    found = re.finditer(r"^```(.*)\n((?:.*\n)*?)```$", text, re.MULTILINE)
+    return [Block(text.count("\n", 0, match.start()) + 2, match[1], match[2]) for match in found]
+
+
+class Reader:
+    """Somebody who does what a page says, in the current folder."""
+
+    def __init__(self, page: Path, scripts: Path) -> None:
+        self.page = page
+        self.folder = Path.cwd()
+        self.environment = {
+            **os.environ,
+            "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+            "NNPLUG_OFFLINE": "1",
+            "PYTHONWARNINGS": "error",
+            "COLUMNS": "100",
+        }
+        self.names: dict[str, Any] = {"__name__": f"page_{page.stem.replace('-', '_')}"}
+
+    def read(self, installs: bool) -> None:
+        """Go through the page's blocks; ``installs`` says whether to run what installs something."""
+        blocks = blocks_of(self.page)
+        for i, block in enumerate(blocks):
+            wanted = _shown_below(block, blocks[i + 1 :])
+            if block.file:
+                path = self.folder / block.file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block.text, encoding="utf-8")
+            try:
+                printed = self._run(block, wanted is not None, installs)
+            except BaseException as error:
+                error.add_note(f"{self.page}:{block.line}")
+                raise
+            if wanted is not None and printed is not None:
+                assert_same(wanted, printed, f"{self.page}:{block.line}")
+
+    def _run(self, block: Block, shown: bool, installs: bool) -> str | None:
+        if block.language == "toml":
+            check_config(tomllib.loads(block.text))
+        elif block.language == "python" and not block.file:
+            return self._python(block, shown)
+        elif block.language == "pycon":
+            self._examples(block)
+        elif block.language == "sh":
+            return self._shell(block, installs)
+        return None
+
+    def _python(self, block: Block, shown: bool) -> str:
+        code = compile("\n" * (block.line - 1) + block.text, str(self.page), "exec", dont_inherit=True)
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            try:
+                exec(code, self.names)  # noqa: S102  (our own pages)
+            except nnplug.NnplugError as error:
+                if not shown:
+                    raise
+                out.write("".join(traceback.format_exception_only(error)))
+        return out.getvalue()
+
+    def _examples(self, block: Block) -> None:
+        test = doctest.DocTestParser().get_doctest(block.text, self.names, self.page.name, str(self.page), block.line)
+        out = io.StringIO()
+        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=out.write, clear_globs=False)
+        assert not out.getvalue(), out.getvalue()
+
+    def _shell(self, block: Block, installs: bool) -> str | None:
+        printed = []
+        for line in re.sub(r"\\\n", " ", block.text).splitlines():
+            if line.startswith(INSTALLING) and not installs:
+                return None
+            printed.append(self._command(shlex.split(line, comments=True), line))
+        return "".join(printed)
+
+    def _command(self, words: list[str], line: str) -> str:
+        if words[0] == "cd":
+            self.folder = self.folder / words[1]
+            return ""
+        program = shutil.which(words[0], path=self.environment["PATH"])
+        assert program, f"{words[0]} is not installed"
+        done = subprocess.run(
+            [program, *words[1:]],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
+        expected = re.search(r"# exit code (\d+)", line)
+        assert done.returncode == (int(expected[1]) if expected else 0), f"{line}\n{done.stdout}"
+        return done.stdout
+
+
+def _shown_below(block: Block, others: list[Block]) -> str | None:
+    """The text block right below a block, with no words between."""
+    end = block.line + block.text.count("\n")
+    return next((o.text for o in others[:1] if o.language == "text" and o.line <= end + 3), None)
+
+
+def check_config(table: dict[str, Any]) -> None:
+    """Refuse an invalid config; a part of one is completed first. Other TOML is left alone."""
+    if not table.keys() <= options_of(Experiment).keys():
+        assert table.keys() & {"project", "build-system", "tool"}, f"neither a config nor a pyproject.toml: {table}"
+        return
+    whole = {"data": "digits", "model": {"layers": [{"type": "affine", "units": 10}]}}
+    model = {**whole["model"], **table.get("model", {})}  # type: ignore[dict-item]
+    parse({**whole, **table, "model": model}, nnplug.Registry())
+
+
+def assert_same(wanted: str, printed: str, where: str) -> None:
+    """Hold what a page shows against what was printed, word by word."""
+    for pattern, to in VARYING:
+        wanted = re.sub(pattern, to, wanted, flags=re.MULTILINE)
+        printed = re.sub(pattern, to, printed, flags=re.MULTILINE)
+    assert _fits(wanted.split(), printed.split()), f"{where} shows\n{wanted}\nbut what is printed is\n{printed}"
+
+
+def _fits(wanted: list[str], printed: list[str]) -> bool:
+    while wanted and wanted[0] != "...":
+        if not printed or not _alike(wanted[0], printed[0]):
+            return False
+        wanted, printed = wanted[1:], printed[1:]
+    if not wanted:
+        return not printed
+    return len(wanted) == 1 or any(_fits(wanted[1:], printed[i:]) for i in range(len(printed) + 1))
+
+
+NUMBER = r"-?\d+\.\d*(?:e[+-]?\d+)?|-?\d+e[+-]?\d+"
+
+
+def _alike(wanted: str, printed: str) -> bool:
+    """Equal, but for the digits of numbers with a point: another processor rounds in another way."""
+    if re.sub(NUMBER, "#", wanted) != re.sub(NUMBER, "#", printed):
+        return False
+    pairs = zip(re.findall(NUMBER, wanted), re.findall(NUMBER, printed), strict=True)
+    return all(abs(float(a) - float(b)) <= 0.05 + 0.1 * abs(float(a)) for a, b in pairs)
+
+
+def _parameters() -> Iterator[Any]:
+    for page in PAGES:
+        run = [block for block in blocks_of(page) if block.language in ("python", "pycon", "sh", "toml")]
+        marks = []
+        if page == INSTALLING_PAGE:
+            marks.append(pytest.mark.install)
+        if any("mnist" in block.text for block in run if not block.text.startswith(INSTALLING)):
+            marks.append(pytest.mark.mnist)
+        if run:
+            yield pytest.param(page, marks=marks, id=page.relative_to(ROOT).as_posix())
+
+
+@pytest.fixture(autouse=True)
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a page registers is forgotten after it; figures are drawn, but not on a screen."""
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    default_registry.cache_clear()
+    yield
+    default_registry.cache_clear()
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.mark.parametrize("page", list(_parameters()))
+def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
+    """A reader who does what the page says sees what it shows."""
+    if page == INSTALLING_PAGE:
+        Reader(page, _environment(tmp_path / ".venv")).read(installs=True)
+    else:
+        Reader(page, Path(sysconfig.get_path("scripts"))).read(installs=False)
+
+
+def _environment(folder: Path) -> Path:
+    """The scripts of a new environment that sees everything installed in this one, to install more into."""
+    venv.create(folder, with_pip=True)
+    scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    command = [scripts / "python", "-c", code]
+    site = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    ours = sysconfig.get_path("purelib")
+    Path(site, "outer.pth").write_text(f"import site; site.addsitedir({ours!r})\n", encoding="utf-8")
+    for script in Path(sysconfig.get_path("scripts")).glob("nnplug*"):
+        shutil.copy(script, scripts)
+    return scripts
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.name)
+def test_examples_run(script: Path, tmp_path: Path) -> None:
+    """The scripts in docs/examples run to their end from any folder, without a warning."""
+    environment = {**os.environ, "NNPLUG_OFFLINE": "1", "MPLBACKEND": "Agg"}
+    subprocess.run([sys.executable, "-W", "error", script], cwd=tmp_path, env=environment, check=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_fences_are_of_a_known_language(page: Path) -> None:
+    """No block escapes these tests because its language is missing or misspelt."""
+    assert {block.language for block in blocks_of(page)} <= LANGUAGES
+    assert page.read_text(encoding="utf-8").count("\n```") == 2 * len(blocks_of(page))
+
+
+def test_generated_parts_are_current() -> None:
+    """What the pages say of options, plugins, names and commands is what the code says."""
+    for page in generate.pages():
+        text = page.read_text(encoding="utf-8")
+        assert text == generate.generated(text), f"{page.name} is out of date; run `python docs/generate.py`"
+
+
+def test_every_public_name_is_documented() -> None:
+    """The pages on the contracts and on Python have a section for each name that nnplug exports."""
+    text = "".join((DOCS / "reference" / name).read_text(encoding="utf-8") for name in ("contracts.md", "python.md"))
+    sections = re.findall(r"^### (\w+)$", text, re.MULTILINE)
+    assert sorted(set(sections)) == sorted(nnplug.__all__)
+    assert len(sections) == len(set(sections))
+
+
+def test_every_built_in_is_documented() -> None:
+    """The page on the built-ins has a section for each of them."""
+    sections = re.findall(r"^### (.+)$", (DOCS / "reference" / "plugins.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(sections) == sorted(name for kind in KINDS for name in nnplug.Registry(only=["nnplug"]).names(kind))
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    """Files that are linked exist, and so do the headings."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"https?://", target):
+            continue
+        name, _, anchor = target.partition("#")
+        linked = (page.parent / name).resolve() if name else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        assert not anchor or anchor in anchors(linked), f"{page.name} links to {target}, a heading that is not there"
+
+
+def test_every_page_is_in_the_index() -> None:
+    """From docs/README.md one click leads to each page."""
+    linked = set(re.findall(r"\]\(([^)#\s]+)", (DOCS / "README.md").read_text(encoding="utf-8")))
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} - {"README.md"}
+    assert pages <= linked
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_page_names_a_place_of_its_writer(page: Path) -> None:
+    """No absolute path of somebody's computer, no address of a person."""
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r"(?<![\w.])/(?:home|root|work|tmp|Users|mnt|opt|var)\b|[A-Z]:\\|[\w.]+@\w+\.\w+", text)
+
+
+def test_the_readme_s_commands_are_what_ci_runs() -> None:
+    """The first two commands of the README stand in .ci/run, word for word."""
+    ci = ROOT / ".ci" / "run"
+    if not ci.exists():
+        pytest.skip("an unpacked source distribution has no .ci")
+    commands = [block.text.strip() for block in blocks_of(ROOT / "README.md") if block.language == "sh"][:2]
+    assert all(command in ci.read_text(encoding="utf-8") for command in commands)
