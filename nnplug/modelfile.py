@@ -28,7 +28,7 @@ def write_model(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
     """
     import safetensors.numpy
 
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     content = safetensors.numpy.save(contiguous, {KEY: json.dumps({"format": FORMAT, **header})})
     try:
         write_atomically(path, content)
