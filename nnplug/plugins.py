@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 API_VERSION = 1
 CORE = "nnplug"  # the distribution whose plugins are the built-ins
 PRESETS = "nnplug.presets"
+NOT_INSTALLED = (
+    "nnplug is on the path but not installed, so its plugins cannot be found; run `pip install -e .` in its folder"
+)
 
 _KIND_OF_GROUP = {kind.group: kind.name for kind in KINDS.values()}
 _KIND_OF_HOOK = {kind.hook: kind for kind in KINDS.values()}

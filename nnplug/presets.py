@@ -8,7 +8,7 @@ from typing import Any
 
 from nnplug.errors import PluginError, RegistryError
 from nnplug.naming import suggest
-from nnplug.plugins import CORE, PRESETS, Entry, discover, normalise
+from nnplug.plugins import CORE, NOT_INSTALLED, PRESETS, Entry, discover, normalise
 
 
 def preset_entries() -> list[Entry]:
@@ -50,6 +50,8 @@ def find_preset(name: str) -> Entry:
     distribution, _, bare = name.rpartition(":")
     entries = preset_entries()
     found = [e for e in entries if e.name == bare and distribution in ("", e.distribution, normalise(e.distribution))]
+    if not any(entry.distribution == CORE for entry in entries):
+        raise RegistryError(NOT_INSTALLED)
     if not found:
         names = [entry.name for entry in entries]
         raise RegistryError(

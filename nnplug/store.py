@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from nnplug.errors import PluginError, RegistryError
-from nnplug.plugins import CORE, Entry, Loader, discover
+from nnplug.plugins import CORE, NOT_INSTALLED, Entry, Loader, discover
 
 
 @attrs.frozen
@@ -42,10 +42,7 @@ class Store:
             if self._entries is None:
                 found = discover() if self.autoload else []
                 if self.autoload and not any(entry.distribution == CORE for entry in found):
-                    raise RegistryError(
-                        "nnplug is on the path but not installed, so its plugins cannot be found; "
-                        "run `pip install -e .` in its folder"
-                    )
+                    raise RegistryError(NOT_INSTALLED)
                 self._entries = found
             return self._entries
 
