@@ -20,7 +20,6 @@ from nnplug.options import (
     fields_of,
     join,
     members,
-    mentions_component,
     options_of,
     show,
 )
@@ -63,7 +62,7 @@ def fill(cls: Any, table: Mapping[str, Any], path: str, builder: Builder, proble
             values[name] = convert(table[name], option.hint, join(path, name), builder, problems)
         elif option.required:
             problems.append(Problem(path, f"{what} needs option {name!r}, {describe_type(option.hint)}"))
-        elif mentions_component(option.hint):
+        elif not option.derived:
             values[name] = convert(option.default_value(), option.hint, join(path, name), builder, problems)
         if values.get(name, INVALID) is not INVALID:
             _validate(option, values[name], join(path, name), problems)

@@ -33,6 +33,11 @@ class Option:
         """True if there is no default."""
         return self.default is attrs.NOTHING
 
+    @property
+    def derived(self) -> bool:
+        """True if the default follows from other options, so that only the class itself can make it."""
+        return isinstance(self.default, attrs.Factory) and self.default.takes_self  # type: ignore[arg-type]
+
     def default_value(self) -> Any:
         """The default, made anew where the class makes it anew."""
         if isinstance(self.default, attrs.Factory):  # type: ignore[arg-type]

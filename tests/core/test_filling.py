@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from attrs.validators import ge, in_, lt
 from hypothesis import given
 from hypothesis import strategies as st
@@ -260,6 +260,36 @@ def test_nested_components_by_name_table_and_instance(init):
 def test_names_in_defaults_are_resolved():
     """An option's default may be a registry name; what is built holds the component."""
     assert REGISTRY.create("layer", {"type": "affine", "units": 3}).weight_init == He()
+
+
+@frozen
+class Defaults:
+    """Defaults of every sort."""
+
+    rate: float = 1
+    path: Path | str = "x"
+    sizes: tuple[int, ...] = field(factory=lambda: [1, 2])
+    twice: float = field(default=Factory(lambda self: 2 * self.rate, takes_self=True))
+
+
+def test_defaults_are_held_to_their_types_too():
+    """What is left out gives the same as what is written down, so that a config survives being written out."""
+    problems: list[Problem] = []
+    made = fill(Defaults, {"rate": 3}, "", REGISTRY, problems, "it")
+    assert (problems, made) == ([], Defaults(3.0, Path("x"), (1, 2), 6.0))
+    assert type(made.rate) is float
+
+
+def test_a_plugins_wrong_default_is_told():
+    """With the option's path, like a wrong value."""
+
+    @frozen
+    class Wrong:
+        units: int = 0.5
+
+    problems: list[Problem] = []
+    assert fill(Wrong, {}, "here", REGISTRY, problems, "it") is INVALID
+    assert [str(problem) for problem in problems] == ["here.units: expected an integer, got 0.5"]
 
 
 def test_problems_of_a_nested_component_have_the_whole_path():

@@ -66,7 +66,7 @@ class Derived(Base):
     last: Initializer | str = "he"
     undocumented: str = ""
     _private: int = field(init=False, default=7)
-    derived: int = field(init=False, default=Factory(lambda self: self.shared + 1, takes_self=True))
+    _doubled: int = field(init=False, default=Factory(lambda self: self.shared + 1, takes_self=True))
     _aliased: float = 0.5
 
 
