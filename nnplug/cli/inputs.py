@@ -34,14 +34,15 @@ def read_batch(path: Path, model: Model) -> Array:
 def _read(path: Path) -> Array:
     """The array of a ``.npy`` file, mapped into memory, or x of a ``.npz`` file."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file:  # given a path, np.load would leave a broken archive open
             start = file.read(6)
+            file.seek(0)
+            if start.startswith(b"PK"):
+                with np.load(file, allow_pickle=False) as archive:
+                    return _choose(path, archive)
         if start == b"\x93NUMPY":
             array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
             return array
-        if start.startswith(b"PK"):
-            with np.load(path, allow_pickle=False) as archive:
-                return _choose(path, archive)
     except (OSError, DataError):
         raise
     except Exception as error:  # for a damaged file NumPy raises anything, from ValueError to TokenError

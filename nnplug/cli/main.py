@@ -17,7 +17,7 @@ COMMANDS = {
     "train": "Train a network as a config file or a preset says.",
     "evaluate": "Compute loss and metrics of a trained model.",
     "predict": "Predict with a trained model.",
-    "show": "Show what there is: layers, losses, presets and so on.",
+    "show": "Show what there is to build with: layers, losses, presets.",
     "plugins": "List the installed plugins and what became of them.",
 }
 

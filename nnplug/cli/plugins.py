@@ -14,7 +14,9 @@ COLUMNS = ("kind", "name", "distribution", "version", "status", "error")
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
 def command(as_json: bool) -> None:
-    """List every installed plugin by kind, with where it comes from. Nothing is imported.
+    """List the installed plugins and what became of them.
+
+    Names come from the metadata of installed distributions; nothing is imported.
 
     \b
     status:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -28,7 +29,7 @@ WIDTH = 100  # text is wrapped here, or earlier on a narrower terminal
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(kind: str | None, name: str | None, as_json: bool) -> None:
-    """Show what there is to build with.
+    """Show what there is to build with: layers, losses, presets.
 
     \b
     nnplug show                       the kinds of things, and their names
@@ -77,7 +78,7 @@ def _show_kinds(registry: Registry, as_json: bool) -> None:
         start = f"{kind.ljust(width)}{GAP}{len(names):3}{GAP}"
         lines = _wrap(", ".join(names), indent=len(start))
         say(heading(kind) + start[len(kind) :] + lines.lstrip())
-    say("\nnnplug show KIND says what each of them does, nnplug show KIND NAME everything about one.")
+    say("\nnnplug show KIND says what each of them does, nnplug show KIND NAME everything about one.", err=True)
 
 
 # One kind
@@ -161,8 +162,10 @@ def _show_component(kind: str, name: str, registry: Registry, as_json: bool) -> 
     words, origin = kind.replace("_", " "), printable(f"{entry.distribution} {entry.version}".strip())
     say(f"{heading(entry.name)}: {words} of {origin}")
     say()
-    say(printable_lines(textwrap.indent(description, GAP)) or f"{GAP}(no description)")
-    say()
+    for paragraph in re.split(r"\n\s*\n", description or "It says nothing about itself."):
+        laid_out = any(line.startswith((" ", "-", "*")) for line in paragraph.split("\n"))  # formulas and lists
+        say(textwrap.indent(printable_lines(paragraph), GAP) if laid_out else _wrap(paragraph, indent=len(GAP)))
+        say()
     if not options:
         say("It has no options.")
         return
@@ -172,7 +175,7 @@ def _show_component(kind: str, name: str, registry: Registry, as_json: bool) -> 
     for line, option in zip(lines, options, strict=True):
         say(line)
         if option["help"]:
-            say(_wrap(printable(option["help"]), indent=4))
+            say(_wrap(option["help"], indent=4))
 
 
 def _default(value: Any) -> str:
@@ -182,4 +185,5 @@ def _default(value: Any) -> str:
 def _wrap(words: str, indent: int) -> str:
     width = min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns)
     margin = " " * indent
-    return textwrap.fill(words, max(width, indent + 20), initial_indent=margin, subsequent_indent=margin)
+    line = printable(" ".join(words.split()))
+    return textwrap.fill(line, max(width, indent + 20), initial_indent=margin, subsequent_indent=margin)

@@ -1,0 +1,143 @@
+"""What the tests of the command line share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+import nnplug
+from nnplug.cli.main import main
+
+CONFIG = """
+[data]
+type = "digits"
+
+[model]
+layers = [{ type = "affine", units = 16 }, "relu", { type = "affine", units = 10 }]
+
+[update]
+type = "adam"
+
+[train]
+epochs = 2
+batch_size = 64
+validation = 0.1
+"""
+
+
+@frozen
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run a command in this process, as ``nnplug`` does."""
+
+    def run(*args: object) -> Done:
+        capsys.readouterr()
+        code = main([str(arg) for arg in args])
+        return Done(code, *capsys.readouterr())
+
+    return run
+
+
+def command_line(*args: object) -> list[str]:
+    """The real command, for a process of its own."""
+    return [sys.executable, "-m", "nnplug", *(str(arg) for arg in args)]
+
+
+@pytest.fixture
+def process() -> Callable[..., Done]:
+    """Run a command in a process of its own; ``path`` is searched for plugins first."""
+
+    def run(*args: object, path: Path | None = None, **env: str) -> Done:
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **env}
+        if path is not None:
+            environment["PYTHONPATH"] = str(path)
+        done = subprocess.run(command_line(*args), capture_output=True, encoding="utf-8", env=environment, timeout=60)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config that trains a small network on digits in a moment."""
+    path = tmp_path / "small.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a model trained on digits."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "small.toml").write_text(CONFIG, encoding="utf-8")
+    return nnplug.train(folder / "small.toml", changes=["train.epochs=20"], out=folder / "run").model_path
+
+
+class Site:
+    """A folder that looks like site-packages: distributions are put into it without pip."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, distribution: str, version: str = "1.0", group: str = "layers", **modules: str) -> None:
+        """A distribution with one plugin a module: the module's name is the registry name, its value the code."""
+        info = self.path / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(parents=True)
+        points = "".join(f"{name} = {distribution.replace('-', '_')}_{name}\n" for name in modules)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n", "utf-8")
+        (info / "entry_points.txt").write_text(f"[nnplug.{group}]\n{points}", "utf-8")
+        for name, code in modules.items():
+            (self.path / f"{distribution.replace('-', '_')}_{name}.py").write_text(code, "utf-8")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """An empty folder for distributions."""
+    return Site(tmp_path / "site")
+
+
+LAYER = '''
+from attrs import frozen
+from nnplug import Layer, Plan, hookimpl
+
+@frozen
+class Extra(Layer):
+    """{doc}"""
+
+    def plan(self, x):
+        return Plan(out=x)
+
+    def forward(self, params, x, ctx):
+        {forward}
+
+    def backward(self, params, grads, cache, dout, ctx):
+        return dout
+
+@hookimpl
+def nnplug_layers():
+    return {{"{name}": Extra}}
+'''
+
+
+@pytest.fixture
+def layer_code() -> Callable[..., str]:
+    """The code of a plugin with one layer, which does nothing unless ``forward`` says so."""
+
+    def code(name: str, doc: str = "Does nothing.", forward: str = "return x, None", before: str = "") -> str:
+        return before + LAYER.format(name=name, doc=doc, forward=forward)
+
+    return code

@@ -1,0 +1,94 @@
+"""``nnplug evaluate``: splits, options of the loader, models that are none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnplug
+
+
+def test_json_agrees_with_the_library(process, trained):
+    """The test split is evaluated, and stdout is one JSON object."""
+    done = process("evaluate", trained, "--data", "digits", "--json")
+    assert (done.code, done.err) == (0, "")
+    expected = nnplug.load(trained).evaluate(*nnplug.load_data("digits").test)
+    assert json.loads(done.out) == {
+        "model": str(trained),
+        "data": "digits",
+        "split": "test",
+        "rows": 359,
+        "results": expected,
+    }
+    assert expected["accuracy"] > 0.8
+
+
+def test_human_result(cli, trained):
+    """What was evaluated on, and a small table."""
+    done = cli("evaluate", trained, "--data", "digits", "--split", "train")
+    expected = nnplug.load(trained).evaluate(*nnplug.load_data("digits").train)
+    lines = done.out.splitlines()
+    assert lines[0] == "digits, train split, 1,438 rows"
+    assert lines[1].split() == ["loss", "accuracy"]
+    assert lines[2].split() == [f"{expected['loss']:#.4g}", f"{expected['accuracy']:#.4g}"]
+    assert len(lines) == 3
+
+
+def test_options_of_the_loader(cli, trained):
+    """--set reaches the loader; without a test split the validation split is taken."""
+    data = nnplug.load_data("digits")
+    x, y = data.test
+    np.savez("mine.npz", x_train=x, y_train=y, x_validation=x[:7], y_validation=y[:7])
+    done = cli("evaluate", trained, "--data", "arrays", "--set", "path=mine.npz", "--json")
+    result = json.loads(done.out)
+    assert (result["split"], result["rows"]) == ("validation", 7)
+    assert result["results"] == pytest.approx(nnplug.load(trained).evaluate(x[:7], y[:7]))
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--data", "digts"], 2, "no data loader is called 'digts'; did you mean 'digits'? There are: "),
+        (["--data", "digits", "--set", "flaten=false"], 2, "flaten: digits has no option 'flaten'"),
+        (["--data", "digits", "--set", "flatten"], 2, "--set flatten: expected key=value"),
+        (["--data", "digits", "--split", "validation"], 2, "Invalid value for --split: the data has no validation "),
+        (["--data", "digits", "--set", "flatten=false"], 1, "the test split has samples of shape (1, 8, 8)"),
+        (["--data", "arrays", "--set", "path=no.npz"], 1, "no.npz: no such file"),
+    ],
+)
+def test_data_that_does_not_fit(cli, trained, args, code, message):
+    """Wrong names and options are usage; data that is missing or does not fit is a failure."""
+    done = cli("evaluate", trained, *args)
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith(f"nnplug: error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.safetensors", None, "cannot be read: No such file or directory"),
+        ("text.safetensors", b"hello", "is no model file: "),
+        ("garbage.safetensors", b"\xff" * 999, "is no model file: "),
+        ("empty.safetensors", b"", "is no model file: "),
+        ("foreign.safetensors", b"\x02\x00\x00\x00\x00\x00\x00\x00{}", "is a safetensors file"),
+    ],
+)
+def test_model_that_is_none(cli, name, content, message):
+    """A file that is no model is one error, whatever it holds."""
+    if content is not None:
+        Path(name).write_bytes(content)
+    done = cli("evaluate", name, "--data", "digits")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"nnplug: error: {name} {message}")
+    assert done.err.count("\n") == 1
+
+
+def test_folder_instead_of_a_model(cli, trained):
+    """The run's folder is not the model."""
+    done = cli("evaluate", trained.parent, "--data", "digits")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(f"nnplug: error: {trained.parent} ")
+    assert done.err.count("\n") == 1

@@ -1,0 +1,217 @@
+"""``nnplug predict``: inputs of every shape, names of classes, files that are none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnplug
+
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+@pytest.fixture
+def digits():
+    """Some digits as the loader delivers them."""
+    return nnplug.load_data("digits").test[0][:5]
+
+
+@pytest.fixture
+def named(trained, tmp_path):
+    """The trained model with other names for its classes."""
+    model = nnplug.load(trained)
+    model.class_names = NAMES
+    model.save(tmp_path / "named.safetensors")
+    return tmp_path / "named.safetensors"
+
+
+def test_one_line_for_each_sample(process, named, digits):
+    """A batch is answered by the names of the classes, one a line, and nothing else."""
+    np.save("x.npy", digits)
+    done = process("predict", named, "x.npy")
+    expected = [NAMES[i] for i in nnplug.load(named).predict(digits)]
+    assert (done.code, done.out.splitlines(), done.err) == (0, expected, "")
+
+
+def test_one_sample_is_a_batch_of_one(cli, named, digits):
+    """An array of the shape of one sample needs no batch axis."""
+    np.save("one.npy", digits[2])
+    assert cli("predict", named, "one.npy").out == NAMES[nnplug.load(named).predict(digits[2:3])[0]] + "\n"
+
+
+def test_archives(cli, named, digits):
+    """Of a .npz file x is taken, or the only array there is."""
+    np.savez("two.npz", x=digits, y=np.zeros(3))
+    np.savez("only.npz", pictures=digits)
+    np.save("x.npy", digits)
+    expected = cli("predict", named, "x.npy").out
+    assert cli("predict", named, "two.npz").out == expected
+    assert cli("predict", named, "only.npz").out == expected
+
+
+def test_several_inputs_are_told_apart(cli, named, digits):
+    """With several files each line begins with the name of its file."""
+    np.save("a.npy", digits[:2])
+    np.save("b.npy", digits[2])
+    labels = [NAMES[i] for i in nnplug.load(named).predict(digits[:3])]
+    done = cli("predict", named, "a.npy", "b.npy")
+    assert done.out == f"a.npy: {labels[0]}\na.npy: {labels[1]}\nb.npy: {labels[2]}\n"
+
+
+def test_probabilities(cli, named, digits):
+    """--probabilities adds a column for each class."""
+    np.save("x.npy", digits)
+    done = cli("predict", named, "x.npy", "--probabilities")
+    p = nnplug.load(named).probabilities(digits)
+    rows = [line.split("\t") for line in done.out.splitlines()]
+    assert [row[0] for row in rows] == [NAMES[i] for i in p.argmax(axis=1)]
+    np.testing.assert_allclose(np.array([row[1:] for row in rows], float), p, atol=6e-5)
+
+
+def test_json(process, named, digits):
+    """One object with numbers, names and probabilities for each input."""
+    np.save("x.npy", digits)
+    np.save("one.npy", digits[0])
+    done = process("predict", named, "x.npy", "one.npy", "--json", "--probabilities")
+    result = json.loads(done.out)
+    model = nnplug.load(named)
+    assert (result["model"], result["out"]) == (str(named), None)
+    assert [entry["input"] for entry in result["inputs"]] == ["x.npy", "one.npy"]
+    first = result["inputs"][0]
+    assert first["predictions"] == model.predict(digits).tolist()
+    assert first["labels"] == [NAMES[i] for i in first["predictions"]]
+    np.testing.assert_allclose(first["probabilities"], model.probabilities(digits), rtol=1e-5)
+
+
+def test_out_writes_one_array_for_all_inputs(cli, named, digits):
+    """--out keeps numbers in a .npy file, or probabilities if they are asked for; stdout stays empty."""
+    np.save("x.npy", digits)
+    np.save("one.npy", digits[0])
+    model, both = nnplug.load(named), np.concatenate([digits, digits[:1]])
+    assert cli("predict", named, "x.npy", "one.npy", "--out", "y.npy").out == ""
+    np.testing.assert_array_equal(np.load("y.npy"), model.predict(both))
+    assert cli("predict", named, "x.npy", "one.npy", "--probabilities", "--out", "p.npy").out == ""
+    np.testing.assert_allclose(np.load("p.npy"), model.probabilities(both), rtol=1e-5)
+
+
+def test_more_rows_than_a_batch(cli, named):
+    """Every row is predicted, in order, however many there are."""
+    x = nnplug.load_data("digits").train[0]
+    np.save("x.npy", np.concatenate([x, x]))
+    lines = cli("predict", named, "x.npy").out.splitlines()
+    assert lines == 2 * [NAMES[i] for i in nnplug.load(named).predict(x)]
+
+
+def test_model_without_class_names(cli, trained, digits, tmp_path):
+    """Where no name is known the index stands for the class."""
+    model = nnplug.load(trained)
+    model.class_names = None
+    model.save("plain.safetensors")
+    np.save("x.npy", digits)
+    expected = "".join(f"{i}\n" for i in model.predict(digits))
+    assert cli("predict", "plain.safetensors", "x.npy").out == expected
+    labels = json.loads(cli("predict", "plain.safetensors", "x.npy", "--json").out)["inputs"][0]["labels"]
+    assert labels is None
+
+
+def test_regression(cli):
+    """Numbers are printed as numbers, several a row after tabs."""
+    model = nnplug.build({"layers": [{"type": "affine", "units": 2}], "loss": "mse"}, input_shape=1)
+    model.params["affine1.W"][...] = [[1.5, -1e-7]]
+    model.save("m.safetensors")
+    np.save("x.npy", np.array([[2.0], [1 / 3]]))
+    assert cli("predict", "m.safetensors", "x.npy").out == "3\t-2e-07\n0.5\t-3.33333e-08\n"
+
+
+def test_scores_that_are_not_finite_are_told(cli, named, digits):
+    """A prediction for NaN means nothing; that is said, on stderr."""
+    x = digits.astype("float32")
+    x[1, 3] = np.nan
+    np.save("x.npy", x)
+    done = cli("predict", named, "x.npy")
+    assert done.code == 0
+    assert done.err == (
+        "nnplug: warning: x.npy: 1 of 5 samples have scores that are not finite; their predictions mean nothing\n"
+    )
+
+
+def test_names_of_classes_cannot_drive_the_terminal(cli, trained, digits):
+    """What a model file calls its classes is printed without control characters."""
+    model = nnplug.load(trained)
+    model.class_names = tuple(f"\x1b[2J{name}\n" for name in NAMES)
+    model.save("evil.safetensors")
+    np.save("one.npy", digits[0])
+    out = cli("predict", "evil.safetensors", "one.npy").out
+    assert out == f"\\x1b[2J{NAMES[model.predict(digits[:1])[0]]}\\n\n"
+
+
+def test_every_wrong_input_is_one_error(cli, named, digits):
+    """All files are looked at before anything is predicted, and each that is wrong gets a sentence."""
+    np.save("good.npy", digits)
+    np.save("shape.npy", digits[:, :10])
+    np.save("empty.npy", digits[:0])
+    np.save("text.npy", np.array(["a"]))
+    np.save("object.npy", np.array([{}], object), allow_pickle=True)
+    np.savez("two.npz", a=digits, b=digits)
+    np.savez("object.npz", x=np.array([{}], object))
+    Path("cut.npy").write_bytes(Path("good.npy").read_bytes()[:-9])
+    Path("header.npy").write_bytes(b"\x93NUMPY\x01\x00\x10\x00{'descr': ((((((")
+    Path("broken.npz").write_bytes(b"PK\x03\x04" + bytes(range(256)))
+    Path("notes.txt").write_text("hello", encoding="utf-8")
+    Path("nothing.npy").write_bytes(b"")
+    expected = {
+        "shape.npy": " has shape (5, 10); the model takes (64,), or (N, 64) for N samples",
+        "empty.npy": " holds no samples, its shape is (0, 64)",
+        "text.npy": " holds <U1, the model takes numbers",
+        "object.npy": " cannot be read: ",
+        "two.npz": " holds a, b; call the one to predict 'x'",
+        "object.npz": " cannot be read: ",
+        "cut.npy": " cannot be read: ",
+        "header.npy": " cannot be read: ",
+        "broken.npz": " cannot be read: ",
+        "notes.txt": " is neither a .npy nor a .npz file",
+        "nothing.npy": " is neither a .npy nor a .npz file",
+        "missing.npy": ": No such file or directory",
+    }
+    done = cli("predict", named, "good.npy", *expected)
+    assert (done.code, done.out) == (1, "")
+    for line, (name, message) in zip(done.err.splitlines(), expected.items(), strict=True):
+        assert line.startswith(f"nnplug: error: {name}{message}")
+
+
+def test_folder_instead_of_an_input(cli, named):
+    """A folder is one error."""
+    done = cli("predict", named, ".")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("nnplug: error: .: ")
+    assert done.err.count("\n") == 1
+
+
+def test_loss_without_probabilities(cli, digits):
+    """A loss that models no probabilities says so."""
+    model = nnplug.build({"layers": [{"type": "affine", "units": 10}], "loss": "svm"}, input_shape=64)
+    model.save("svm.safetensors")
+    np.save("x.npy", digits)
+    done = cli("predict", "svm.safetensors", "x.npy", "--probabilities")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("nnplug: error: Svm scores are no probabilities")
+
+
+def test_layer_that_is_not_installed(process, site, layer_code, digits):
+    """A model whose plugin is missing names the layer that is."""
+    site.add("extra", extra=layer_code("extra"))
+    code = "import nnplug; nnplug.build(['extra', 'relu'], input_shape=64).save('m.safetensors')"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(site.path)})
+    np.save("x.npy", digits)
+    assert process("predict", "m.safetensors", "x.npy", path=site.path).code == 0
+    done = process("predict", "m.safetensors", "x.npy")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(
+        "nnplug: error: m.safetensors cannot be built again: model.layers[0]: no layer is called 'extra'"
+    )
