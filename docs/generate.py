@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
+import click
 
 import nnplug
 from nnplug import config
+from nnplug.cli.main import COMMANDS, cli
 from nnplug.hookspecs import KINDS
 from nnplug.options import Option, describe_type, options_of
 
@@ -236,14 +239,45 @@ def _parameter(parameter: inspect.Parameter, annotation: Any) -> str:
     return f"{text} = {'...' if isinstance(parameter.default, attrs.Factory) else repr(parameter.default)}"
 
 
+# The command line
+
+
+def command(name: str = "") -> str:
+    """What a command does and its options; without a name, the overview."""
+    context = click.Context(cli, info_name="nnplug")
+    chosen: click.Command | None = cli.get_command(context, name) if name else cli
+    assert chosen is not None  # noqa: S101
+    usage = " ".join(["nnplug", *([name] if name else []), *chosen.collect_usage_pieces(context)])
+    rows = [(f"`{_option_words(p)}`", p.help or "") for p in chosen.params if isinstance(p, click.Option)]
+    rows += [("`-h`, `--help`", "Show the command's help.")]
+    parts = [f"```text\n{usage}\n```", *_help(chosen.help or "")]
+    if not name:
+        parts.append(
+            _table(("command", "what it does"), [(f"[{c}](#nnplug-{c})", text) for c, text in COMMANDS.items()])
+        )
+    return "\n\n".join([*parts, _table(("option", "meaning"), rows)])
+
+
+def _option_words(option: click.Option) -> str:
+    if option.is_flag:
+        return ", ".join(option.opts)
+    value = "|".join(option.type.choices) if isinstance(option.type, click.Choice) else option.metavar
+    return f"{', '.join(option.opts)} {value}"
+
+
+def _help(text: str) -> Iterator[str]:
+    """Paragraphs; those that click is told to leave as they are, behind a backspace, as code."""
+    for paragraph in inspect.cleandoc(text).split("\n\n"):
+        if paragraph.startswith("\b"):
+            yield f"```text\n{textwrap.dedent(paragraph[1:].strip(chr(10)))}\n```"
+        else:
+            yield paragraph
+
+
 # Pages
 
 PARTS: dict[str, Callable[..., str]] = {
-    "options": options,
-    "plugins": plugins,
-    "api": api,
-    "sections": sections,
-    "kinds": kinds,
+    function.__name__: function for function in (options, plugins, kinds, api, sections, command)
 }
 
 

@@ -17,6 +17,7 @@ import contextlib
 import doctest
 import importlib.util
 import io
+import json
 import os
 import re
 import shlex
@@ -31,10 +32,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from attrs import frozen
 
 import nnplug
+from nnplug.cli.main import main
 from nnplug.config import Experiment, parse
 from nnplug.hookspecs import KINDS
 from nnplug.options import options_of
@@ -47,7 +50,11 @@ INSTALLING_PAGE = DOCS / "tutorials" / "plugin.md"
 EXAMPLES = sorted((DOCS / "examples").glob("*.py"))
 LANGUAGES = {"python", "pycon", "sh", "toml", "text", "pyi", "csv"}
 INSTALLING = ("pip ", "python3 -m venv", "git ", ".venv/bin/")  # run by .ci/run and by the page that installs a plugin
-VARYING = ((r"\d+\.\d+ s\b", "# s"), (r"best epoch \d+", "best epoch #"), (r"^(\s*\d+/\d+ .*?) +\d+\.\d+$", r"\1"))
+VARYING = (
+    (r"\d+\.\d+ ?s\b", "# s"),
+    (r"best (is )?epoch \d+", "best epoch #"),
+    (r"^(\s*\d+/\d+ .*?) +\d+\.\d+$", r"\1"),  # the seconds at the end of an epoch's line
+)
 
 _spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
 assert _spec is not None
@@ -88,7 +95,6 @@ class Reader:
             **os.environ,
             "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
             "NNPLUG_OFFLINE": "1",
-            "PYTHONWARNINGS": "error",
             "COLUMNS": "100",
         }
         self.names: dict[str, Any] = {"__name__": f"page_{page.stem.replace('-', '_')}"}
@@ -112,7 +118,9 @@ class Reader:
 
     def _run(self, block: Block, shown: bool, installs: bool) -> str | None:
         if block.language == "toml":
-            check_config(tomllib.loads(block.text))
+            table = tomllib.loads(block.text)
+            if not installs:  # what was installed is not in this process; there, commands use the file
+                check_config(table)
         elif block.language == "python" and not block.file:
             return self._python(block, shown)
         elif block.language == "pycon":
@@ -148,14 +156,19 @@ class Reader:
 
     def _command(self, words: list[str], line: str) -> str:
         if words[0] == "cd":
-            self.folder = self.folder / words[1]
+            self.folder /= words[1]
             return ""
+        if words[0] == "mkdir":
+            (self.folder / words[1]).mkdir()
+            return ""
+        if words[0] == "nnplug":
+            words[:1] = ["python", "-m", "nnplug"]  # in the reader's environment, wherever its scripts are
         program = shutil.which(words[0], path=self.environment["PATH"])
         assert program, f"{words[0]} is not installed"
         done = subprocess.run(
             [program, *words[1:]],
             cwd=self.folder,
-            env=self.environment,
+            env=self.environment | ({} if words[0] == "pip" else {"PYTHONWARNINGS": "error"}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -253,8 +266,6 @@ def _environment(folder: Path) -> Path:
     site = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     ours = sysconfig.get_path("purelib")
     Path(site, "outer.pth").write_text(f"import site; site.addsitedir({ours!r})\n", encoding="utf-8")
-    for script in Path(sysconfig.get_path("scripts")).glob("nnplug*"):
-        shutil.copy(script, scripts)
     return scripts
 
 
@@ -291,6 +302,34 @@ def test_every_built_in_is_documented() -> None:
     """The page on the built-ins has a section for each of them."""
     sections = re.findall(r"^### (.+)$", (DOCS / "reference" / "plugins.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(sections) == sorted(name for kind in KINDS for name in nnplug.Registry(only=["nnplug"]).names(kind))
+
+
+SMALL = """
+data = "digits"
+model.layers = [{ type = "affine", units = 10 }]
+train = { epochs = 1, validation = 0.1 }
+"""
+
+
+def test_json_keys_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
+    """The page on the command line names the keys that each command prints with --json, all of them and no others."""
+    Path("small.toml").write_text(SMALL, encoding="utf-8")
+    np.save("x.npy", np.zeros((2, 64)))
+    commands = {
+        "train --json": ["train", "small.toml", "--out", "run", "--quiet", "--json"],
+        "evaluate --json": ["evaluate", "run/model.safetensors", "--data", "digits", "--json"],
+        "predict --json": ["predict", "run/model.safetensors", "x.npy", "--json"],
+        "show KIND NAME --json": ["show", "layer", "affine", "--json"],
+        "plugins --json": ["plugins", "--json"],
+    }
+    page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
+    for name, arguments in commands.items():
+        assert main(arguments) == 0
+        printed = json.loads(capsys.readouterr().out)
+        table = re.search(rf"^Keys of .*`{name}`:\n\n((?:\|.*\n)+)", page, re.MULTILINE)
+        assert table is not None, name
+        documented = re.findall(r"^\| `(\w+)`", table[1], re.MULTILINE)
+        assert documented == list(printed[0] if isinstance(printed, list) else printed), name
 
 
 def anchors(page: Path) -> set[str]:
