@@ -362,6 +362,7 @@ def test_no_json_anywhere_in_the_header_raises_anything_else(path: Path, registr
     with safetensors.safe_open(path, framework="numpy") as file:
         header = json.loads(file.metadata()["nnplug"])
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
+    del header["plugins"]  # is information, and may be anything
     refused = loaded = 0
     for place in places(header):
         for junk in JUNK:

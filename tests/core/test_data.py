@@ -1,0 +1,374 @@
+"""Splits as streams of batches: order, completeness, scaling, other people's arrays, and what is refused."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnplug import Array, ArraySpec, DataError
+from nnplug.data import Rows, hold_out, open_split, rescale, sample_spec
+from nnplug.specs import Batch
+
+F32 = np.dtype("float32")
+
+
+def rows(n: int = 10, **options: Any) -> Rows:
+    """Rows whose x, y and weight all tell their number."""
+    x = np.arange(n, dtype=options.pop("x_dtype", "float32"))[:, None] * np.ones(3, "float32")
+    given = {"weight": np.arange(n) / 8 + 1, "dtype": F32, "scale": None, **options}
+    return Rows(x, np.arange(n), **given)
+
+
+def collect(source: Any, batch_size: int, rng: Any = None, start: int = 0) -> list[Batch]:
+    """The batches, copied, for their arrays are used again."""
+    return [
+        (np.array(x), np.array(y), None if w is None else np.array(w))
+        for x, y, w in source.batches(batch_size, rng, start)
+    ]
+
+
+def generator(seed: int = 0) -> np.random.Generator:
+    """A generator."""
+    return np.random.default_rng(seed)
+
+
+# Batches
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize(("n", "size"), [(10, 3), (10, 5), (10, 10), (10, 99), (1, 1), (7, 2)])
+@pytest.mark.parametrize("subset", [False, True])
+def test_an_epoch_holds_every_row_once(n: int, size: int, shuffled: bool, subset: bool) -> None:
+    """Batches are full but for the last, which is kept; x, y and weight belong together; no row twice."""
+    source = rows(n)
+    expected = np.arange(n)
+    if subset and n > 2:
+        expected = np.array([4, 0, 6, 5, 1])
+        source = source.subset(expected)
+    batches = collect(source, size, generator() if shuffled else None)
+    lengths = [len(y) for _, y, _ in batches]
+    assert lengths[:-1] == [size] * (len(batches) - 1)
+    assert sum(lengths) == source.rows == len(expected)
+    y = np.concatenate([y for _, y, _ in batches])
+    np.testing.assert_array_equal(np.sort(y) if shuffled else y, np.sort(expected) if shuffled else expected)
+    for x, y, weight in batches:
+        np.testing.assert_array_equal(x, y[:, None] * np.ones(3))
+        np.testing.assert_array_equal(weight, y / 8 + 1)
+        assert x.dtype == F32
+
+
+def test_epochs_differ_and_the_seed_repeats_them() -> None:
+    """One generator gives another order each epoch; the same seed gives the same orders again."""
+    rng = generator(3)
+    first, second = (np.concatenate([y for _, y, _ in collect(rows(50), 8, rng)]) for _ in range(2))
+    assert not np.array_equal(first, second)
+    rng = generator(3)
+    np.testing.assert_array_equal(first, np.concatenate([y for _, y, _ in collect(rows(50), 8, rng)]))
+    assert not np.array_equal(first, np.arange(50))
+
+
+@pytest.mark.parametrize("start", [1, 2, 3, 4, 9])
+def test_an_epoch_can_begin_in_its_middle(start: int) -> None:
+    """From batch ``start`` on, the batches are those that a whole epoch would have had; the generator stands alike."""
+    whole_rng, part_rng = generator(1), generator(1)
+    whole, part = collect(rows(10), 3, whole_rng), collect(rows(10), 3, part_rng, start)
+    assert len(part) == max(0, len(whole) - start)
+    for expected, found in zip(whole[start:], part, strict=True):
+        for a, b in zip(expected, found, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert whole_rng.bit_generator.state == part_rng.bit_generator.state
+
+
+def test_shuffled_batches_use_the_same_memory_again() -> None:
+    """Gathering allocates nothing as large as a batch after the first."""
+    source = Rows(generator().normal(size=(4096, 256)).astype(F32), np.zeros(4096, int), None, F32, None)
+    batches = source.batches(512, generator())
+    first, _, _ = next(batches)
+    tracemalloc.start()
+    try:
+        second, _, _ = next(batches)
+        assert np.shares_memory(first, second)
+        assert tracemalloc.get_traced_memory()[1] < first.nbytes / 10
+    finally:
+        tracemalloc.stop()
+
+
+def test_batches_never_write_to_the_data() -> None:
+    """What the caller gave is read only: whatever is done to a batch, and to read-only arrays too."""
+    x = np.arange(30, dtype=np.uint8).reshape(10, 3)
+    x.flags.writeable = False
+    y = np.arange(10)
+    y.flags.writeable = False
+    source = open_split((x, y), "train", F32, (1.0, 0.5))
+    for batch, targets, _ in source.batches(4, generator()):
+        batch[...] = -1
+        targets[...] = -1
+    np.testing.assert_array_equal(x, np.arange(30).reshape(10, 3))
+    np.testing.assert_array_equal(y, np.arange(10))
+
+
+# Scaling
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("raw", ["uint8", "int64", "float32", "float64", "bool", ">f4", "float16"])
+@pytest.mark.parametrize("scale", [None, (0.0, 0.25), (3.0, 0.25)])
+def test_scaling_is_offset_then_factor_in_the_models_dtype(dtype: str, raw: str, scale: Any) -> None:
+    """Every raw dtype becomes ``(x - offset) * factor`` in the model's, in fresh memory or in ``out``."""
+    x = generator().integers(0, 2 if raw == "bool" else 100, (5, 4)).astype(raw)
+    kept = x.copy()
+    expected = x.astype(dtype) if scale is None else (x.astype("float64") - scale[0]) * scale[1]
+    out = np.empty(x.shape, dtype)
+    for found in (rescale(x, np.dtype(dtype), scale), rescale(x, np.dtype(dtype), scale, out)):
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_array_equal(x, kept)
+
+
+def test_ready_data_is_passed_through() -> None:
+    """Where dtype and scale leave nothing to do, nothing is copied."""
+    x = np.zeros((3, 2), F32)
+    assert rescale(x, F32, None) is x
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(1.5, "int64"), (-1, "uint8"), (256, "uint8"), (2**40, "int32")])
+def test_integers_are_not_cut(value: float, dtype: str) -> None:
+    """A value that an integer input dtype cannot hold is refused instead of wrapped or rounded."""
+    with pytest.raises(DataError, match=rf"^x holds {value}, which the model's input_dtype {dtype} cannot$"):
+        rescale(np.array([[0, value]]), np.dtype(dtype), None)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_converting_ahead_changes_no_number(shuffled: bool) -> None:
+    """Scaled once in memory or batch by batch: the same bytes, subsets included."""
+    x = generator().integers(0, 256, (40, 5), np.uint8)
+    lazy = Rows(x, np.arange(40), None, F32, (127.0, 1 / 128)).subset(np.arange(3, 37))
+    ready = lazy.converted()
+    assert ready.x.dtype == F32
+    for a, b in zip(*(collect(s, 7, generator() if shuffled else None) for s in (lazy, ready)), strict=True):
+        assert a[0].tobytes() == b[0].tobytes()
+        np.testing.assert_array_equal(a[1], b[1])
+
+
+def test_large_ready_and_mapped_data_is_not_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data stays where it is if it is ready, on disk, or too large."""
+    ready = rows()
+    assert ready.converted() is ready
+    np.save(tmp_path / "x.npy", np.zeros((4, 2), np.uint8))
+    mapped = Rows(np.load(tmp_path / "x.npy", mmap_mode="r"), np.arange(4), None, F32, None)
+    assert mapped.converted() is mapped
+    monkeypatch.setattr("nnplug.data.CONVERT_UP_TO", 100)
+    large = Rows(np.zeros((26, 1), np.uint8), np.arange(26), None, F32, None)
+    assert large.converted() is large
+
+
+# Other people's arrays
+
+
+class OnDisk:
+    """An array-like as libraries of files have them: shape, dtype, len, and rows by slice or ascending index."""
+
+    def __init__(self, values: Array) -> None:
+        self._values = values
+        self.shape, self.dtype = values.shape, values.dtype
+        self.asked: list[Any] = []
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, index: Any) -> Array:
+        self.asked.append(index)
+        if not isinstance(index, slice):
+            assert (np.diff(index) > 0).all(), "only ascending rows"
+        return self._values[index]
+
+
+@pytest.mark.parametrize("scale", [None, (1.0, 0.5)])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_array_likes_are_read_a_batch_at_a_time(shuffled: bool, scale: Any) -> None:
+    """An array-like on disk is asked for the rows of one batch, in ascending order, and x and y stay together."""
+    values = np.arange(20, dtype=np.int16)[:, None] * np.ones(2, np.int16)
+    x = OnDisk(values)
+    source: Any = open_split((x, np.arange(20)), "train", F32, scale)
+    assert x.asked == []
+    seen = []
+    for batch, y, _ in collect(source.converted(), 6, generator() if shuffled else None):
+        expected = y[:, None] * np.ones(2) if scale is None else (y[:, None] - 1) * 0.5 * np.ones(2)
+        np.testing.assert_array_equal(batch, expected)
+        seen += list(y)
+    assert sorted(seen) == list(range(20))
+    assert len(x.asked) == 4
+    assert sample_spec((x, None), "float32") == ArraySpec((2,), "float32")
+
+
+def test_mapped_files_give_the_same_bytes_as_memory(tmp_path: Path) -> None:
+    """A memory-mapped .npy file is read a batch at a time, with the same result as its array."""
+    values = generator().integers(0, 256, (30, 4, 2), np.uint8)
+    np.save(tmp_path / "x.npy", values)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    both = [open_split((x, np.arange(30)), "train", F32, (0.0, 1 / 255)) for x in (values, mapped)]
+    for a, b in zip(*(collect(source, 7, generator()) for source in both), strict=True):
+        assert a[0].tobytes() == b[0].tobytes()
+
+
+class Stream:
+    """Somebody's Source of two batches, which gives lists and other dtypes."""
+
+    rows = None
+
+    def batches(self, batch_size: int, rng: Any, start: int = 0) -> Iterator[Any]:
+        """Yield what it has."""
+        yield np.array([[1, 2], [3, 4]], np.uint8), [0, 1], None
+        yield [[5, 6]], [1], [0.5]
+
+
+def test_a_sources_batches_are_cast_and_scaled() -> None:
+    """A Source is taken as it is; its x is scaled, its lists become arrays."""
+    source = open_split(Stream(), "train", F32, (1.0, 2.0))
+    assert source.rows is None
+    first, second = collect(source, 2)
+    np.testing.assert_array_equal(first[0], [[0, 2], [4, 6]])
+    assert first[0].dtype == F32
+    assert isinstance(first[1], np.ndarray)
+    np.testing.assert_array_equal(second[0], [[8, 10]])
+    np.testing.assert_array_equal(second[2], [0.5])
+    assert sample_spec(Stream(), "float32") is None
+
+
+# What is refused
+
+X, Y = np.zeros((4, 2)), np.arange(4)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (X, "the train split must be (x, y), (x, y, weight) or a Source, not ndarray"),
+        ((X,), "the train split must be (x, y), (x, y, weight) or a Source, not tuple"),
+        ((X, Y, None, None), "the train split must be (x, y), (x, y, weight) or a Source, not tuple"),
+        ("ab", "the train split must be (x, y), (x, y, weight) or a Source, not str"),
+        ((X[:0], Y[:0]), "the train split is empty: x has shape (0, 2)"),
+        ((np.zeros((4, 0)), Y), "the train split is empty: x has shape (4, 0)"),
+        ((3.0, Y), "the train split is empty: x has shape ()"),
+        (([], []), "the train split is empty: x has shape (0,)"),
+        ((X, Y[:3]), "the train split has 4 rows in x but 3 in y"),
+        ((X, 3), "the train split has 4 rows in x but 1 in y"),
+        ((X, ["a"] * 4), "the train split's targets have dtype <U1; give numbers, for classes 0 to C-1"),
+        ((X, [None] * 4), "the train split's targets have dtype object; give numbers, for classes 0 to C-1"),
+        (([["a"]] * 4, Y), "the train split's x has dtype <U1; give numbers"),
+        ((X.astype(complex), Y), "the train split's x has dtype complex128; give numbers"),
+        ((X, Y, [1, 1, 1]), "the train split's weights have shape (3,), expected one per row, (4,)"),
+        ((X, Y, 1.0), "the train split's weights have shape (), expected one per row, (4,)"),
+        ((X, Y, [1, 1, 1, -1e-9]), "the train split's weights must be finite numbers, none negative and not all zero"),
+        ((X, Y, [1, 1, 1, np.inf]), "the train split's weights must be finite numbers, none negative and not all zero"),
+        ((X, Y, [0, 0, 0, 0]), "the train split's weights must be finite numbers, none negative and not all zero"),
+        ((X, Y, list("1234")), "the train split's weights must be finite numbers, none negative and not all zero"),
+    ],
+)
+def test_what_is_no_split_is_refused(split: Any, message: str) -> None:
+    """Each mistake has its sentence: which split, what was given, what was expected."""
+    with pytest.raises(DataError) as caught:
+        open_split(split, "train", F32, None)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("shape", [(50, 3), (50, 2, 2), (50,)])
+def test_the_first_row_with_nan_is_named(value: float, shape: tuple[int, ...]) -> None:
+    """NaN and infinity are told with their number of rows and the first row, whatever a sample's shape."""
+    x = generator().normal(size=shape)
+    x[31:, ...].reshape(19, -1)[::4, 0] = value  # rows 31, 35, ...
+    if x.ndim == 1:
+        x[31::4] = value
+    with pytest.raises(DataError) as caught:
+        open_split((x, np.zeros(50)), "validation", F32, None)
+    assert str(caught.value) == (
+        "the validation split's x holds NaN or infinity in 5 of 50 rows, the first is row 31; "
+        "remove such rows or fill in the values"
+    )
+
+
+def test_ragged_rows_are_told() -> None:
+    """Rows of different lengths are no array."""
+    with pytest.raises(DataError, match=r"^the train split's x cannot be made an array: .*inhomogeneous"):
+        open_split(([[1], [2, 3]], [0, 1]), "train", F32, None)
+
+
+def test_weights_keep_their_fractions_for_integer_input() -> None:
+    """Where x is integers, weights are not."""
+    source = open_split((X, Y, [0.5, 0.25, 1, 0]), "train", np.dtype("int64"), None)
+    ((_, _, weight),) = collect(source, 4)
+    np.testing.assert_array_equal(weight, [0.5, 0.25, 1, 0])
+
+
+# Holding out
+
+
+def held(y: Array, fraction: float, seed: int = 0, **options: Any) -> tuple[list[int], list[int]]:
+    """The rows kept and held out."""
+    source = Rows(np.zeros((len(y), 1), F32), y, options.get("weight"), F32, None, options.get("index"))
+    kept, out = hold_out(source, fraction, generator(seed))
+    return list(kept.index), list(out.index)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 1 / 3, 0.5, 0.9])
+def test_classes_keep_their_shares(seed: int, fraction: float) -> None:
+    """Of each class, rare ones too, its share is held out, give or take one row; the parts are disjoint and whole."""
+    y = generator(seed).choice([0, 1, 7], 200, p=[0.7, 0.25, 0.05])
+    kept, out = held(y, fraction, seed)
+    assert sorted(kept + out) == list(range(200))
+    assert len(out) == round(200 * fraction)
+    for label in (0, 1, 7):
+        assert abs((y[out] == label).sum() - fraction * (y == label).sum()) <= 1
+
+
+def test_the_generator_decides_who_is_held_out() -> None:
+    """The same seed holds out the same rows, another seed others; they are not just the first ones."""
+    y = np.arange(100) % 4
+    assert held(y, 0.2, 1) == held(y, 0.2, 1)
+    assert held(y, 0.2, 1) != held(y, 0.2, 2)
+    chosen = np.zeros(100)
+    for seed in range(200):
+        chosen[held(y, 0.2, seed)[1]] += 1
+    assert chosen.min() > 15  # of 40 expected
+    assert chosen.max() < 70
+
+
+def test_values_are_held_out_at_random() -> None:
+    """Targets that are no classes are not sorted: what is held out says nothing about them."""
+    y = np.linspace(0, 1, 1000)
+    _, out = held(y, 0.3)
+    assert len(out) == 300
+    assert max(np.diff(sorted(out))) > 5
+
+
+def test_holding_out_of_a_subset_stays_in_it() -> None:
+    """Rows of a subset are numbered in the whole; nobody from outside comes in."""
+    index = np.arange(10, 30)
+    kept, out = held(np.arange(100) % 2, 0.25, index=index)
+    assert sorted(kept + out) == list(index)
+    assert len(out) == 5
+
+
+@pytest.mark.parametrize(("rows", "fraction"), [(4, 0.1), (4, 0.95), (1, 0.5)])
+def test_an_empty_part_is_refused(rows: int, fraction: float) -> None:
+    """A fraction that leaves one part without rows is told with the numbers."""
+    with pytest.raises(DataError) as caught:
+        held(np.zeros(rows), fraction)
+    n = round(rows * fraction)
+    told = f"a validation fraction of {fraction} of {rows} rows is {n} rows; choose another one"
+    assert str(caught.value) == told
+
+
+def test_a_part_that_weighs_nothing_is_refused() -> None:
+    """Weights that leave a part without weight would make its mean a division by zero."""
+    weight = np.zeros(50)
+    weight[0] = 1
+    with pytest.raises(DataError, match="all rows of one part weigh nothing"):
+        held(np.arange(50) % 2, 0.2, weight=weight)
