@@ -75,7 +75,8 @@ class Updater:
 
 def clip(gradient: Array, norm: float) -> None:
     """Scale a gradient in place so that its Euclidean norm is at most ``norm`` (Pascanu et al. 2013)."""
-    length = sqrt(np.dot(gradient, gradient))
+    with np.errstate(over="ignore"):
+        length = sqrt(np.dot(gradient, gradient))
     if length == inf:  # the squares overflow, long before the gradient itself does
         length = float(np.linalg.norm(gradient.astype(np.float64)))
     if length > norm:
