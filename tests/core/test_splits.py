@@ -1,0 +1,220 @@
+"""The splits of a data set: opened, checked, held out, weighed by class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.utils.class_weight import compute_class_weight
+
+import nnplug
+from nnplug import ConfigError, DataError, Dataset, Model
+from nnplug.config import TrainConfig
+from nnplug.data import Rows
+from nnplug.splits import class_weights, open_splits
+
+
+def model(units: int = 3, loss: str = "softmax", **options: Any) -> Model:
+    """A model of samples (2,)."""
+    layers = [{"type": "affine", "units": units}]
+    return nnplug.build({"layers": layers, "loss": loss}, **{"input_shape": 2, **options})
+
+
+def split(rows: int, classes: int = 3) -> tuple[Any, Any]:
+    """Some rows."""
+    return np.zeros((rows, 2)), np.arange(rows) % classes
+
+
+class Stream:
+    """A Source of zeros."""
+
+    def __init__(self, rows: int | None = None) -> None:
+        self.rows = rows
+
+    def batches(self, batch_size: int, rng: Any, start: int = 0) -> Iterator[Any]:
+        """Yield one batch."""
+        yield np.zeros((2, 2)), np.zeros(2, int), None
+
+
+def opened(data: Dataset, of: Model | None = None, **options: Any) -> dict[str, Any]:
+    """The sources of a data set."""
+    of = of or model()
+    return dict(open_splits(of, data, TrainConfig(**{"batch_size": 2, **options}), of.metrics()))
+
+
+def test_what_is_given_is_opened() -> None:
+    """Every split there is becomes a source; those there are not stay away."""
+    assert {name: s.rows for name, s in opened(Dataset(split(6), split(4), split(2))).items()} == {
+        "train": 6,
+        "validation": 4,
+        "test": 2,
+    }
+    assert set(opened(Dataset(split(6)))) == {"train"}
+    assert set(opened(Dataset(Stream(), test=split(3)))) == {"train", "test"}
+
+
+def test_validation_rows_come_out_of_train() -> None:
+    """A fraction is held out where there is no validation split; no row is in both."""
+    x = np.arange(40.0).reshape(20, 2)
+    found = opened(Dataset((x, np.arange(20) % 3), test=split(5)), validation=0.25)
+    assert (found["train"].rows, found["validation"].rows, found["test"].rows) == (15, 5, 5)
+    rows = [set(found[name].index) for name in ("train", "validation")]
+    assert rows[0] | rows[1] == set(range(20))
+    given = opened(Dataset(split(20), split(4)), validation=0.25)
+    assert (given["train"].rows, given["validation"].rows) == (20, 4)
+
+
+def test_the_seed_alone_decides_what_is_held_out() -> None:
+    """A model trained further holds out the same rows, or it would validate on what it was trained on."""
+    of, data = model(seed=4), Dataset(split(40))
+    first = opened(data, of, validation=0.25)["validation"].index
+    of.streams.get("shuffle").random(7)
+    np.testing.assert_array_equal(opened(data, of, validation=0.25)["validation"].index, first)
+    assert not np.array_equal(opened(data, model(seed=5), validation=0.25)["validation"].index, first)
+
+
+def test_small_training_data_is_converted_once() -> None:
+    """Bytes are scaled in memory ahead of training; what is evaluated stays as it is."""
+    raw = np.full((6, 2), 8, np.uint8), np.arange(6) % 3
+    found = opened(Dataset(raw, raw), model(scale=(0.0, 0.5)))
+    assert found["train"].x.dtype == np.float32
+    assert found["validation"].x.dtype == np.uint8
+    for source in found.values():
+        x, _, _ = next(iter(source.batches(2, None)))
+        np.testing.assert_array_equal(x, np.full((2, 2), 4, np.float32))
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "test"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (split(0), "the {} split is empty: x has shape (0, 2)"),
+        ((np.zeros((4, 3)), np.zeros(4, int)), "the {} split has samples of shape (3,), the model takes (2,)"),
+        ((np.zeros(4), np.zeros(4, int)), "the {} split has samples of shape (), the model takes (2,)"),
+        ((np.zeros((4, 2)), np.zeros(3, int)), "the {} split has 4 rows in x but 3 in y"),
+        (
+            (np.zeros((4, 2)), np.zeros(4)),
+            "the {} split: softmax: class indices must be integers, given float64; convert them with y.astype(int)",
+        ),
+        (
+            (np.zeros((4, 2)), np.array([0, 1, 3, 2])),
+            (
+                "the {} split: softmax: targets[2] is 3, but a class index must be from 0 to 2 for 3 scores; "
+                "number the classes from 0 or give the last layer more units"
+            ),
+        ),
+        (
+            (np.zeros((4, 2)), np.array([0, -1, 3, 2])),
+            (
+                "the {} split: softmax: targets[1] is -1, but a class index must be from 0 to 2 for 3 scores; "
+                "number the classes from 0 or give the last layer more units"
+            ),
+        ),
+        (
+            (np.zeros((4, 2)), np.zeros((4, 1), int)),
+            "the {} split: softmax: class indices must be a vector (N,), given a column (4, 1); use y.ravel()",
+        ),
+        (
+            (np.array([[0, 0], [0, 0], [np.nan, 0], [0, 0]]), np.zeros(4, int)),
+            (
+                "the {} split's x holds NaN or infinity in 1 of 4 rows, the first is row 2; "
+                "remove such rows or fill in the values"
+            ),
+        ),
+    ],
+)
+def test_every_split_is_checked_before_training(name: str, wrong: Any, message: str) -> None:
+    """A mistake in any split is told with the split's name, before anything is trained."""
+    data = Dataset(**{"train": split(6), name: wrong})
+    with pytest.raises(DataError) as caught:
+        opened(data)
+    assert str(caught.value) == message.format(name)
+
+
+def test_targets_of_values_are_checked() -> None:
+    """NaN among the targets of a regression is told with its row."""
+    y = np.array([1.0, 2.0, np.nan, 0.0])
+    with pytest.raises(DataError, match=r"^the train split: mse: targets\[2\] is nan, but targets must be finite;"):
+        opened(Dataset((np.zeros((4, 2)), y)), model(1, "mse"))
+
+
+def test_a_network_that_does_not_fit_its_loss_is_a_shape_error() -> None:
+    """One score is no classifier for softmax, whatever the data."""
+    with pytest.raises(nnplug.ShapeError, match="softmax needs a score for each of at least 2 classes"):
+        opened(Dataset(split(6, 1)), model(1))
+
+
+def test_there_must_be_something_to_train_on() -> None:
+    """No train split is told as such."""
+    with pytest.raises(DataError, match=r"^the data has no train split$"):
+        opened(Dataset(None, test=split(3)))
+
+
+@pytest.mark.parametrize(("rows", "options"), [(6, {"batch_size": 7}), (8, {"batch_size": 7, "validation": 0.25})])
+def test_a_batch_cannot_be_larger_than_the_data(rows: int, options: dict[str, Any]) -> None:
+    """A batch size beyond the rows that are left to train on is refused."""
+    with pytest.raises(DataError) as caught:
+        opened(Dataset(split(rows)), **options)
+    assert str(caught.value) == "batch_size is 7, but the train split has 6 rows; make it smaller"
+
+
+def test_rows_of_a_stream_cannot_be_held_out() -> None:
+    """A fraction of a stream would silently be ignored; it is refused, unless there is a validation split."""
+    with pytest.raises(ConfigError) as caught:
+        opened(Dataset(Stream()), validation=0.1)
+    told = "train.validation: rows of a stream cannot be held out; give a validation split"
+    assert str(caught.value) == told
+    assert set(opened(Dataset(Stream(), split(3)), validation=0.1)) == {"train", "validation"}
+
+
+# Weights of classes
+
+
+def source(y: Any, index: Any = None) -> Rows:
+    """Training rows with these targets."""
+    y = np.asarray(y)
+    return Rows(np.zeros((len(y), 2)), y, None, np.dtype("float32"), None, index)
+
+
+@pytest.mark.parametrize("y", [[0, 0, 0, 1], [0, 1, 2, 2, 2, 2], [2, 0, 2, 2], [5], [1, 1, 3, 3, 3, 7]])
+def test_balanced_weights_are_those_of_scikit_learn(y: list[int]) -> None:
+    """rows / (classes * rows of the class); a class without rows gets 0."""
+    found = class_weights("balanced", source(y))
+    assert found is not None
+    present = np.unique(y)
+    np.testing.assert_allclose(found[present], compute_class_weight("balanced", classes=present, y=y))
+    assert np.delete(found, present).sum() == 0
+
+
+def test_only_training_rows_are_counted() -> None:
+    """Rows that were held out have no say in the balance."""
+    found = class_weights("balanced", source([0, 0, 0, 0, 1, 1], index=np.array([0, 4, 5])))
+    np.testing.assert_allclose(found, [1.5, 0.75])  # type: ignore[arg-type]
+
+
+def test_weights_are_taken_as_given() -> None:
+    """A weight a class; more than there are classes in the data do no harm; none means none."""
+    np.testing.assert_array_equal(class_weights((1.0, 0.0, 2.5), source([0, 1])), [1, 0, 2.5])  # type: ignore[arg-type]
+    assert class_weights(None, source([0, 1])) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "train", "message"),
+    [
+        ((1.0, 2.0), source([0, 1, 2]), "holds 2 weights, but the targets have 3 classes"),
+        ((1.0, -2.0), source([0, 1]), "must be finite numbers, none negative and not all zero, got [1.0, -2.0]"),
+        ((1.0, np.inf), source([0, 1]), "must be finite numbers, none negative and not all zero, got [1.0, inf]"),
+        ((1.0, np.nan), source([0, 1]), "must be finite numbers, none negative and not all zero, got [1.0, nan]"),
+        ((0.0, 0.0), source([0, 1]), "must be finite numbers, none negative and not all zero, got [0.0, 0.0]"),
+        ((1.0, 2.0), source([0.0, 1.0]), "needs targets that are class indices in an array"),
+        ("balanced", source([[0, 1], [1, 0]]), "needs targets that are class indices in an array"),
+        ("balanced", Stream(), "needs targets that are class indices in an array"),
+    ],
+)
+def test_weights_that_make_no_sense_are_refused(wanted: Any, train: Any, message: str) -> None:
+    """Each refusal stands under the option's path."""
+    with pytest.raises(ConfigError) as caught:
+        class_weights(wanted, train)
+    assert str(caught.value) == f"train.class_weights: {message}"
