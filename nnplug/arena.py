@@ -13,12 +13,15 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 def aligned_empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Like ``numpy.empty``, with the first element on a 64-byte boundary."""
-    dtype = np.dtype(dtype)
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    dtype, shape = np.dtype(dtype), _as_tuple(shape)
     size = prod(shape) * dtype.itemsize
     raw = np.empty(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + size].view(dtype).reshape(shape)
+
+
+def _as_tuple(shape: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(shape)
 
 
 class Arena:
@@ -50,8 +53,7 @@ class Arena:
             array = pool[index]
             if array.shape == shape and array.dtype == dtype:
                 return array
-            wanted = (shape,) if isinstance(shape, int) else tuple(shape)
-            if array.shape == wanted and array.dtype == dtype:
+            if array.shape == _as_tuple(shape) and array.dtype == dtype:
                 return array
         array = aligned_empty(shape, dtype)
         self.allocations += 1

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
+from operator import index
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from attrs import Factory, evolve, field, frozen
 from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
+
+from nnplug.errors import ShapeError
 
 if TYPE_CHECKING:
     from nnplug.contracts import Initializer, Layer
@@ -20,7 +23,10 @@ Batch: TypeAlias = tuple[Array, Array, Array | None]  # x, y and a weight per ro
 
 
 def _as_shape(value: Any) -> tuple[int, ...]:
-    return (int(value),) if isinstance(value, int | np.integer) else tuple(int(n) for n in value)
+    shape = tuple(index(n) for n in ((value,) if isinstance(value, int | np.integer) else value))
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"a shape cannot have negative dimensions, given {shape}")
+    return shape
 
 
 @frozen
