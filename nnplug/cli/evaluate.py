@@ -9,6 +9,7 @@ import click
 
 from nnplug import evaluation
 from nnplug.cli.output import results_only, say, say_json, table
+from nnplug.cli.params import PATH, json_option, set_option
 from nnplug.config import set_value
 from nnplug.loading import load, load_data
 from nnplug.naming import printable
@@ -19,13 +20,13 @@ SPLITS = ("test", "validation", "train")  # in the order of preference
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--data", required=True, metavar="NAME", help="The data loader.")
-@click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, help="Set an option of the loader; repeatable.")
+@click.argument("model", type=PATH)
+@click.option("--data", required=True, metavar="NAME", help="The data loader, such as mnist.")
+@set_option("an option of the data loader")
 @click.option(
     "--split", type=click.Choice(SPLITS), help="What to evaluate on.  [default: test, else validation, else train]"
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def command(model: Path, data: str, changes: tuple[str, ...], split: str | None, as_json: bool) -> None:
     """Compute loss and metrics of a trained model.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nnplug.cli.output import say, say_json, table
+from nnplug.cli.params import json_option
 from nnplug.registry import default_registry
 from nnplug.store import Listed
 
@@ -12,7 +13,7 @@ COLUMNS = ("kind", "name", "distribution", "version", "status", "error")
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
+@json_option
 def command(as_json: bool) -> None:
     """List the installed plugins and what became of them.
 

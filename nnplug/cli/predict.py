@@ -13,6 +13,7 @@ from attrs import frozen
 
 from nnplug.cli.inputs import read_batch
 from nnplug.cli.output import complain, results_only, say, say_json
+from nnplug.cli.params import PATH, json_option
 from nnplug.errors import DataError
 from nnplug.evaluation import BATCH
 from nnplug.files import write_atomically
@@ -23,11 +24,11 @@ from nnplug.specs import Array
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("model", type=PATH)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=PATH)
 @click.option("--probabilities", is_flag=True, help="Print the probability of each class, too.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE.npy", help="Write to a .npy file instead.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--out", type=PATH, metavar="FILE.npy", help="Write to a .npy file instead.")
+@json_option
 def command(model: Path, inputs: tuple[Path, ...], probabilities: bool, out: Path | None, as_json: bool) -> None:
     """Predict with a trained model.
 

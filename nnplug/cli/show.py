@@ -12,6 +12,7 @@ import click
 
 from nnplug.cli.describe import option_tables, summary, text, toml
 from nnplug.cli.output import GAP, heading, printable_lines, results_only, say, say_json, table
+from nnplug.cli.params import json_option
 from nnplug.errors import RegistryError
 from nnplug.hookspecs import KINDS
 from nnplug.naming import printable, suggest
@@ -27,7 +28,7 @@ WIDTH = 100  # text is wrapped here, or earlier on a narrower terminal
 @click.command()
 @click.argument("kind", required=False)
 @click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def command(kind: str | None, name: str | None, as_json: bool) -> None:
     """Show what there is to build with: layers, losses, presets.
 

@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from nnplug.cli.output import count, results_only, say, say_json, table
+from nnplug.cli.params import PATH, json_option, set_option
 from nnplug.job import TrainResult, train
 from nnplug.naming import printable
 from nnplug.presets import preset_entries
@@ -24,9 +25,9 @@ class TrainCommand(click.Command):
 
 @click.command(cls=TrainCommand)
 @click.argument("config", metavar="CONFIG|PRESET", required=False)
-@click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, help="Change a value of the config; repeatable.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.  [default: runs/NAME-1]")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@set_option("a value of the config")
+@click.option("--out", type=PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-1]")
+@json_option
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
 def command(

@@ -19,6 +19,38 @@ data = "digits"
 model = { layers = [{ type = "affine", units = 10 }] }
 """
 
+METRIC = '''
+from attrs import field, frozen
+from nnplug import Metric, Schedule, default_registry, hookimpl
+
+@frozen
+class Bargain(Metric):
+    """The price per row, with a discount for those who
+    wait until the end of the ``line``.
+
+        price = sum(scores) / N::
+          paid in full
+
+    Args:
+        price: what it costs, in units of the last axis,
+            before the discount.
+        ways: how.
+    """
+
+    price: float
+    ways: tuple[int, ...] = (1, 2)
+    word: str = 'a "b"'
+    schedule: Schedule | str = field(factory=lambda: default_registry().create("schedule", "constant"))
+    limit: float | None = None
+
+    def __call__(self, scores, targets):
+        return 0.0
+
+@hookimpl
+def nnplug_metrics():
+    return {"bargain": Bargain}
+'''
+
 
 def test_kinds(cli):
     """Without arguments: every kind, how many names it has, and which."""
@@ -75,46 +107,63 @@ def test_unknown_name(cli):
     assert done.err.startswith("nnplug: error: no preset is called 'digts'; did you mean 'digits'? There are: ")
 
 
-def test_component(cli):
-    """Where it comes from, its formula, and its options with type, default and help."""
-    version = default_registry().find("layer", "affine").version
-    assert cli("show", "layer", "affine").out == (
-        f"affine: layer of nnplug {version}\n"
+def test_component(process, site):
+    """Where it comes from, its text reflowed, its formula as it is, its options with type, default and help."""
+    site.add("shop", "0.5", group="metrics", bargain=METRIC)
+    done = process("show", "metric", "bargain", path=site.path, COLUMNS="60")
+    assert done.out == (
+        "bargain: metric of shop 0.5\n"
         "\n"
-        "  Fully connected layer, out = x @ W + b; x is (N, d1, ..., dk), flattened to (N, D).\n"
+        "  The price per row, with a discount for those who wait\n"
+        "  until the end of the line.\n"
         "\n"
-        "  With the rows of x as they are after flattening:\n"
+        "      price = sum(scores) / N:\n"
+        "        paid in full\n"
         "\n"
-        "      dx = dout @ W.T        (N, D), given back in x's own shape\n"
-        "      dW = x.T @ dout        (D, M)\n"
-        "      db = sum of dout's rows  (M,)\n"
-        "\n"
-        "option       type                                 default\n"
-        "units        an integer                           required\n"
-        "    the number of outputs M, at least 1.\n"
-        'weight_init  the name or table of an initializer  "he"\n'
-        "    how W (D, M) starts; b (M,) starts at zero.\n"
-        "name         a text or nothing                    none\n"
-        "    what the layer is called in paths; default: its type and a count, affine1.\n"
-        "trainable    true or false                        true\n"
-        "    whether its parameters learn.\n"
+        "option    type                             default\n"
+        "price     a number                         required\n"
+        "    what it costs, in units of the last axis, before the\n"
+        "    discount.\n"
+        "ways      a list, each an integer          [1, 2]\n"
+        "    how.\n"
+        'word      a text                           "a \\"b\\""\n'
+        'schedule  the name or table of a schedule  { type = "constant", warmup = 0 }\n'
+        "limit     a number or nothing              none\n"
     )
 
 
-def test_component_as_json(cli):
+def test_component_as_json(process, site):
     """The same as one object; a default is what a config would hold."""
-    shown = json.loads(cli("show", "layer", "nnplug:affine", "--json").out)
-    assert (shown["kind"], shown["name"], shown["qualified_name"]) == ("layer", "affine", "nnplug:affine")
-    assert shown["description"].startswith("Fully connected layer")
-    assert "Args" not in shown["description"]
-    assert shown["options"][0] == {
-        "name": "units",
-        "type": "an integer",
+    site.add("shop", "0.5", group="metrics", bargain=METRIC)
+    shown = json.loads(process("show", "metric", "shop:bargain", "--json", path=site.path).out)
+    options = shown.pop("options")
+    assert shown.pop("description").startswith("The price per row, with a discount for those")
+    assert shown == {
+        "kind": "metric",
+        "name": "bargain",
+        "qualified_name": "shop:bargain",
+        "distribution": "shop",
+        "version": "0.5",
+    }
+    assert options[0] == {
+        "name": "price",
+        "type": "a number",
         "required": True,
         "default": None,
-        "help": "the number of outputs M, at least 1.",
+        "help": "what it costs, in units of the last axis, before the discount.",
     }
-    assert [option["name"] for option in shown["options"]] == ["units", "weight_init", "name", "trainable"]
+    assert {option["name"]: option["default"] for option in options[1:]} == {
+        "ways": [1, 2],
+        "word": 'a "b"',
+        "schedule": {"type": "constant", "warmup": 0},
+        "limit": None,
+    }
+
+
+def test_inherited_options_come_last(cli):
+    """A layer's own options stand before those that every layer has."""
+    options = json.loads(cli("show", "layer", "affine", "--json").out)["options"]
+    assert [option["name"] for option in options] == ["units", "weight_init", "name", "trainable"]
 
 
 def test_component_without_options(cli):
@@ -133,37 +182,6 @@ def test_every_built_in_can_be_shown(cli, kind):
             assert "typing" not in option["type"]
             assert "<" not in option["type"]
         assert cli("show", kind, name).out.startswith(f"{name}: ")
-
-
-def test_defaults_that_are_tables_and_lists(process, site):
-    """A default is shown as one would write it in a config."""
-    code = '''
-from attrs import field, frozen
-from nnplug import Metric, Schedule, hookimpl, default_registry
-
-@frozen
-class Odd(Metric):
-    """Odd.
-
-    Args:
-        ways: how.
-    """
-    ways: tuple[int, ...] = (1, 2)
-    word: str = 'a "b"'
-    schedule: Schedule | str = field(factory=lambda: default_registry().create("schedule", "constant"))
-
-    def __call__(self, scores, targets):
-        return 0.0
-
-@hookimpl
-def nnplug_metrics():
-    return {"odd": Odd}
-'''
-    site.add("odd", group="metrics", odd=code)
-    out = process("show", "metric", "odd", path=site.path).out
-    assert "  [1, 2]\n    how.\n" in out
-    assert '  "a \\"b\\""\n' in out
-    assert '  { type = "constant", warmup = 0 }\n' in out
 
 
 def test_preset_is_printed_as_it_is(cli):
