@@ -100,8 +100,11 @@ def train(
     result = TrainResult(model, solver.history, {}, folder)
     try:
         solver.fit()
-    except NnplugError:
-        _keep(result, usable=solver.history.best_epoch is not None)
+    except Exception as error:  # divergence, or a callback that cannot write: hours of training are not lost to it
+        usable = solver.history.best_epoch is not None
+        _keep(result, usable)
+        if usable:
+            error.add_note(f"the best model before that is kept in {result.model_path}")
         raise
     _keep(result, usable=True)  # before the evaluation, which may fail or be interrupted
     result.results.update({split: solver.evaluate(split) for split in solver.splits})
