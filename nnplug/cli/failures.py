@@ -61,7 +61,7 @@ def _explain(error: BaseException) -> int:
         say(printable_lines("".join(traceback.format_exception(error)).rstrip()), err=True)
         complain(f"{type(error).__name__}: {error}. {_whose_bug(error)}")
         return FAILED
-    complain(str(error))
+    complain("\n".join([str(error), *getattr(error, "__notes__", ())]))
     if isinstance(error, DivergedError):
         return DIVERGED
     if isinstance(error, ConfigError | ShapeError | RegistryError) and not isinstance(error, PluginError):

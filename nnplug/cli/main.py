@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -19,6 +21,7 @@ COMMANDS = {
     "predict": "Predict with a trained model.",
     "show": "Show what there is to build with: layers, losses, presets.",
     "plugins": "List the installed plugins and what became of them.",
+    "new-plugin": "Write a distribution to start a plugin of your own from.",
 }
 
 
@@ -33,7 +36,7 @@ class LazyGroup(click.Group):
         """Import a command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"nnplug.cli.{cmd_name}").command
+        command: click.Command = import_module(f"nnplug.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(
@@ -94,15 +97,22 @@ def cli(ctx: click.Context) -> None:
         raise click.UsageError("name a command", ctx)
 
 
+def _prepare_streams() -> None:
+    """Neither a closed stream nor a terminal's encoding shall make a command fail."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (as long as we run)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # no terminal's encoding makes us fail
+    _prepare_streams()
     try:
         code: int | None = cli.main(args, prog_name="nnplug", standalone_mode=False)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:
         return report(error)
     return code or 0

@@ -28,7 +28,7 @@ def test_help_names_every_command(process):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_overview_agrees_with_the_commands_own_help(name):
     """The overview, which imports no command, says what the command's own help begins with."""
-    help_text = import_module(f"nnplug.cli.{name}").command.help
+    help_text = import_module(f"nnplug.cli.{name.replace('-', '_')}").command.help
     assert help_text.partition("\n")[0] == COMMANDS[name]
 
 
@@ -62,7 +62,7 @@ def test_unknown_command_is_suggested(cli):
     assert (done.code, done.out) == (2, "")
     assert done.err == (
         "nnplug: error: there is no command 'trian'; did you mean 'train'? "
-        "The commands are: train, evaluate, predict, show, plugins\n"
+        "The commands are: train, evaluate, predict, show, plugins, new-plugin\n"
         "See `nnplug --help`.\n"
     )
 
@@ -134,3 +134,10 @@ def test_terminal_that_cannot_show_a_character(process, site, layer_code):
     done = process("show", "layer", "theta", path=site.path, PYTHONIOENCODING="latin-1")
     assert done.code == 0
     assert "  Rotates by \\u03b8.\n" in done.out
+
+
+@UNIX
+def test_closed_streams_are_no_error():
+    """Who closes stdout and stderr wants to hear nothing."""
+    done = subprocess.run(["sh", "-c", '"$0" -m nnplug show layers >&- 2>&-', sys.executable])
+    assert done.returncode == 0

@@ -31,6 +31,20 @@ def nnplug_data_loaders():
     return {"slow": Slow}
 """
 
+LEAP = """
+from attrs import frozen
+from nnplug import Schedule, hookimpl
+
+@frozen
+class Leap(Schedule):
+    def factor(self, step, total, history):
+        return 1.0 if step < 25 else 1e35
+
+@hookimpl
+def nnplug_schedules():
+    return {"leap": Leap}
+"""
+
 
 def test_json_is_the_only_output_and_agrees_with_the_files(process, config):
     """One JSON object on stdout, as the contract says; progress on stderr, without a bar."""
@@ -151,6 +165,16 @@ def test_divergence_exits_with_3(cli, config):
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith("nnplug: error: training diverged: the loss of step 2 is nan; ")
     assert done.err.count("\n") == 1
+
+
+def test_late_divergence_keeps_the_best_model(process, config, site):
+    """What was learned before training diverged is saved, and the user is told where."""
+    site.add("leap", group="schedules", leap=LEAP)
+    done = process("train", config, "--quiet", "--out", "run", "--set", "update.schedule=leap", path=site.path)
+    path = Path("run", "model.safetensors")
+    assert (done.code, done.out) == (3, "")
+    assert done.err.splitlines()[1:] == [f"nnplug: error: the best model before that is kept in {path}"]
+    assert nnplug.load(path).evaluate(*nnplug.load_data("digits").test)["loss"] < 2.3
 
 
 def _refusals(folder: Path) -> dict[str, str]:
