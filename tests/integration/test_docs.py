@@ -21,7 +21,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -86,21 +85,21 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 class Reader:
-    """Somebody who does what a page says, in the current folder."""
+    """Somebody who does what a page says, in the current folder.
 
-    def __init__(self, page: Path, scripts: Path) -> None:
-        self.page = page
+    Args:
+        page: what is read.
+        python: the interpreter of the environment in which it is read.
+        installs: whether to run what installs something; then configs are not checked here, but by the page's commands.
+    """
+
+    def __init__(self, page: Path, python: Path, installs: bool) -> None:
+        self.page, self.python, self.installs = page, python, installs
         self.folder = Path.cwd()
-        self.environment = {
-            **os.environ,
-            "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
-            "NNPLUG_OFFLINE": "1",
-            "COLUMNS": "100",
-        }
         self.names: dict[str, Any] = {"__name__": f"page_{page.stem.replace('-', '_')}"}
 
-    def read(self, installs: bool) -> None:
-        """Go through the page's blocks; ``installs`` says whether to run what installs something."""
+    def read(self) -> None:
+        """Go through the page's blocks."""
         blocks = blocks_of(self.page)
         for i, block in enumerate(blocks):
             wanted = _shown_below(block, blocks[i + 1 :])
@@ -109,24 +108,24 @@ class Reader:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text, encoding="utf-8")
             try:
-                printed = self._run(block, wanted is not None, installs)
+                printed = self._run(block, wanted is not None)
             except BaseException as error:
                 error.add_note(f"{self.page}:{block.line}")
                 raise
             if wanted is not None and printed is not None:
                 assert_same(wanted, printed, f"{self.page}:{block.line}")
 
-    def _run(self, block: Block, shown: bool, installs: bool) -> str | None:
+    def _run(self, block: Block, shown: bool) -> str | None:
         if block.language == "toml":
             table = tomllib.loads(block.text)
-            if not installs:  # what was installed is not in this process; there, commands use the file
+            if not self.installs:
                 check_config(table)
         elif block.language == "python" and not block.file:
             return self._python(block, shown)
         elif block.language == "pycon":
             self._examples(block)
         elif block.language == "sh":
-            return self._shell(block, installs)
+            return self._shell(block)
         return None
 
     def _python(self, block: Block, shown: bool) -> str:
@@ -146,10 +145,10 @@ class Reader:
         doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=out.write, clear_globs=False)
         assert not out.getvalue(), out.getvalue()
 
-    def _shell(self, block: Block, installs: bool) -> str | None:
+    def _shell(self, block: Block) -> str | None:
         printed = []
         for line in re.sub(r"\\\n", " ", block.text).splitlines():
-            if line.startswith(INSTALLING) and not installs:
+            if line.startswith(INSTALLING) and not self.installs:
                 return None
             printed.append(self._command(shlex.split(line, comments=True), line))
         return "".join(printed)
@@ -161,14 +160,12 @@ class Reader:
         if words[0] == "mkdir":
             (self.folder / words[1]).mkdir()
             return ""
-        if words[0] == "nnplug":
-            words[:1] = ["python", "-m", "nnplug"]  # in the reader's environment, wherever its scripts are
-        program = shutil.which(words[0], path=self.environment["PATH"])
-        assert program, f"{words[0]} is not installed"
+        modules = {"nnplug": ["-m", "nnplug"], "pip": ["-m", "pip"], "python": []}
+        strict = {} if words[0] == "pip" else {"PYTHONWARNINGS": "error"}
         done = subprocess.run(
-            [program, *words[1:]],
+            [self.python, *modules[words[0]], *words[1:]],
             cwd=self.folder,
-            env=self.environment | ({} if words[0] == "pip" else {"PYTHONWARNINGS": "error"}),
+            env={**os.environ, "NNPLUG_OFFLINE": "1", "COLUMNS": "100", **strict},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -252,21 +249,20 @@ def _own_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
     """A reader who does what the page says sees what it shows."""
     if page == INSTALLING_PAGE:
-        Reader(page, _environment(tmp_path / ".venv")).read(installs=True)
+        Reader(page, _environment(tmp_path / ".venv"), installs=True).read()
     else:
-        Reader(page, Path(sysconfig.get_path("scripts"))).read(installs=False)
+        Reader(page, Path(sys.executable), installs=False).read()
 
 
 def _environment(folder: Path) -> Path:
-    """The scripts of a new environment that sees everything installed in this one, to install more into."""
+    """The interpreter of a new environment that sees everything installed in this one, to install more into."""
     venv.create(folder, with_pip=True)
-    scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
-    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    command = [scripts / "python", "-c", code]
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     site = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     ours = sysconfig.get_path("purelib")
     Path(site, "outer.pth").write_text(f"import site; site.addsitedir({ours!r})\n", encoding="utf-8")
-    return scripts
+    return python
 
 
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.name)
