@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from math import inf
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from nnplug.config import TrainConfig
 from nnplug.contracts import Metric
 from nnplug.data import Rows, hold_out, open_split
 from nnplug.errors import ConfigError, DataError, Problem
 from nnplug.model import Model
-from nnplug.specs import Array, Dataset, Source
+from nnplug.specs import Array, Batch, Dataset, Source
 
 
 def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mapping[str, Metric]) -> dict[str, Source]:
@@ -50,19 +52,35 @@ def open_for(model: Model, split: Any, name: str, metrics: Mapping[str, Metric])
         DataError: the split does not fit the model, its loss or a metric.
     """
     source = open_split(split, name, model.input_spec.dtype, model.scale)
-    if isinstance(source, Rows):
-        _check(source, name, model, metrics)
+    check = partial(_check, name, model, metrics)
+    if not isinstance(source, Rows):
+        return _Checked(source, check)
+    check(source.x.shape, source.y)
     return source
 
 
-def _check(rows: Rows, name: str, model: Model, metrics: Mapping[str, Metric]) -> None:
-    shape, expected = tuple(rows.x.shape[1:]), model.input_spec.shape
-    if shape != expected:
-        raise DataError(f"the {name} split has samples of shape {shape}, the model takes {expected}")
+def _check(name: str, model: Model, metrics: Mapping[str, Metric], shape: tuple[int, ...], targets: Array) -> None:
+    sample, expected = tuple(shape[1:]), model.input_spec.shape
+    if sample != expected:
+        raise DataError(f"the {name} split has samples of shape {sample}, the model takes {expected}")
     try:
-        model.check_targets(rows.y, metrics)
+        model.check_targets(targets, metrics)
     except DataError as error:
         raise DataError(f"the {name} split: {error}") from None
+
+
+class _Checked:
+    """A stream whose batches are checked as they come: nothing is known of it before."""
+
+    def __init__(self, source: Source, check: Callable[[tuple[int, ...], Array], None]) -> None:
+        self._source, self._check = source, check
+        self.rows = source.rows
+
+    def batches(self, batch_size: int, rng: Generator | None, start: int = 0) -> Iterator[Batch]:
+        """One epoch; see `Source.batches`."""
+        for x, y, weight in self._source.batches(batch_size, rng, start):
+            self._check(x.shape, y)
+            yield x, y, weight
 
 
 def class_weights(wanted: tuple[float, ...] | str | None, train: Source) -> Array | None:
