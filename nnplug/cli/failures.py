@@ -6,12 +6,14 @@ import errno
 import os
 import sys
 import traceback
+from contextlib import suppress
 
 import click
 
 from nnplug.cli.output import complain, printable_lines, say
 
 FAILED, USAGE, DIVERGED, INTERRUPTED = 1, 2, 3, 130
+GONE = errno.EINVAL if os.name == "nt" else errno.EPIPE  # what a pipe that nobody reads from says
 
 
 def report(error: BaseException) -> int:
@@ -42,14 +44,16 @@ def _refuse(error: click.ClickException) -> int:
 
 def _lament(error: OSError) -> int:
     """A file or a stream that cannot be read or written; a reader who left early (`| head`) is no news."""
-    gone = error.errno == errno.EPIPE or (error.errno == errno.EINVAL and error.filename is None)  # EINVAL: Windows
-    if not gone:
-        reason = error.strerror or str(error)
-        complain(reason if error.filename is None else f"{os.fsdecode(error.filename)}: {reason}")
-    try:
-        sys.stdout.flush()
-    except OSError:  # it would fail once more when Python exits, with words of its own
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        complain(f"{os.fsdecode(error.filename)}: {reason}")
+        return FAILED
+    with suppress(OSError):  # stderr may be what is broken
+        if error.errno != GONE:
+            complain(reason)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # what is left in it would fail once more when Python exits, with words of its own
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return FAILED
 
 

@@ -64,7 +64,7 @@ def process() -> Callable[..., Done]:
     def run(*args: object, path: Path | None = None, **env: str) -> Done:
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **env}
         if path is not None:
-            environment["PYTHONPATH"] = str(path)
+            environment["PYTHONPATH"] = os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])
         done = subprocess.run(command_line(*args), capture_output=True, encoding="utf-8", env=environment, timeout=60)
         return Done(done.returncode, done.stdout, done.stderr)
 

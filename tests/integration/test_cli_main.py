@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -12,6 +13,7 @@ import pytest
 
 from nnplug.cli.main import COMMANDS
 
+BUFFERED = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
 UNIX = pytest.mark.skipif(sys.platform == "win32", reason="needs Unix signals, devices or terminals")
 
 
@@ -110,7 +112,7 @@ def test_what_a_plugin_prints_does_not_reach_stdout(process, site, layer_code):
 def test_reader_who_leaves_early_is_no_error():
     """`nnplug plugins | head -1` is quiet."""
     with subprocess.Popen(
-        [sys.executable, "-m", "nnplug", "plugins"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "nnplug", "plugins"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=BUFFERED
     ) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
@@ -122,9 +124,8 @@ def test_reader_who_leaves_early_is_no_error():
 def test_full_disk_is_one_error():
     """Output that cannot be written is a failure, told once."""
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "nnplug", "plugins"], stdout=full, stderr=subprocess.PIPE, text=True
-        )
+        command = [sys.executable, "-m", "nnplug", "plugins"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=BUFFERED)
     assert (done.returncode, done.stderr) == (1, "nnplug: error: No space left on device\n")
 
 
