@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnplug.arena import ALIGNMENT, Arena, aligned_empty
+from nnplug.arena import Arena, aligned_empty
 
 SHAPES = [(3, 5), (1,), (), (0, 4), (7,), (2, 3, 4), 6, np.int64(6), [2, 2], (np.int64(2), 3)]
 
@@ -16,7 +16,7 @@ def test_aligned_empty_is_like_numpys(shape, dtype):
     """Shape and dtype are those of numpy.empty; the first element, if any, lies on a 64-byte boundary."""
     array, expected = aligned_empty(shape, dtype), np.empty(shape, dtype)
     assert (array.shape, array.dtype) == (expected.shape, expected.dtype)
-    assert array.size == 0 or array.ctypes.data % ALIGNMENT == 0
+    assert array.size == 0 or array.ctypes.data % 64 == 0
     assert array.flags.c_contiguous
     assert array.flags.writeable
     array[...] = 1

@@ -78,6 +78,20 @@ def test_fans(spec, fans):
     assert (spec.fan_in, spec.fan_out) == fans
 
 
+def test_a_parameter_starts_at_zero_and_decays():
+    """Unless its layer says otherwise."""
+    assert ParamSpec(3) == ParamSpec((3,), 0.0, decay=True)
+    assert StateSpec(3) == StateSpec((3,), fill=0.0, dtype=None)
+
+
+def test_what_only_names_make_clear_is_given_by_name():
+    """Two numbers, or a number and names, in a row would be taken for each other."""
+    with pytest.raises(TypeError):
+        ParamSpec((3, 4), "he", True, 3, 4)
+    with pytest.raises(TypeError):
+        Dataset((), (), (), 10)
+
+
 def test_plans_do_not_share_their_mappings():
     """An empty plan's dicts are its own."""
     one, other = Plan(ArraySpec(3)), Plan(ArraySpec(3))
