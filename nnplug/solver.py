@@ -121,6 +121,7 @@ class Solver:
         if self.history.stopped:
             raise NnplugError("this Solver has done its work; make a new one to train the model further")
         started: list[Callback] = []
+        stopped = "failed"
         try:
             for callback in self._callbacks:
                 callback.start(self.run)
@@ -128,9 +129,13 @@ class Solver:
             with Interrupts() as interrupts:
                 while not self.run.stop_reason:
                     self._epoch(interrupts)
+            stopped = self.run.stop_reason
+        except DivergedError:
+            stopped = self.run.stop_reason
+            raise
         finally:
             self._best.put_back(self.model.network.buffers)
-            self.history.stopped = self.run.stop_reason or "failed"
+            self.history.stopped = stopped
             with ExitStack() as stack:  # every one is stopped, whatever the others do
                 for callback in reversed(started):
                     stack.callback(callback.stop, self.run)
