@@ -1,0 +1,90 @@
+"""Ctrl-C and SIGTERM: the first is noted, the second acts; afterwards all is as it was."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+import pytest
+
+from nnplug.interrupts import Interrupts
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    """Put the handlers back, whatever a test does."""
+    kept = {number: signal.getsignal(number) for number in NUMBERS}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_first_signal_is_only_noted(number: signal.Signals) -> None:
+    """Nothing is raised, and the number can be read."""
+    with Interrupts() as interrupts:
+        assert interrupts.received == 0
+        signal.raise_signal(number)
+        assert interrupts.received == number
+
+
+def test_the_second_ctrl_c_acts_at_once() -> None:
+    """Whoever presses twice does not want to wait."""
+    with Interrupts() as interrupts:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert interrupts.received == signal.SIGINT
+
+
+def test_handlers_are_put_back() -> None:
+    """After the block, after an error in it, and after a signal, the handlers are those from before."""
+    seen: list[int] = []
+
+    def mine(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+
+    signal.signal(signal.SIGTERM, mine)
+    before = [signal.getsignal(number) for number in NUMBERS]
+    with Interrupts():
+        assert [signal.getsignal(number) for number in NUMBERS] != before
+    assert [signal.getsignal(number) for number in NUMBERS] == before
+    with pytest.raises(ZeroDivisionError), Interrupts():
+        1 / 0  # noqa: B018
+    assert [signal.getsignal(number) for number in NUMBERS] == before
+    with Interrupts():
+        signal.raise_signal(signal.SIGTERM)
+    assert seen == []
+    assert [signal.getsignal(number) for number in NUMBERS] == before
+    signal.raise_signal(signal.SIGTERM)
+    assert seen == [signal.SIGTERM]
+
+
+def test_blocks_may_be_nested() -> None:
+    """Training inside of training: the inner block notes the first signal, the outer one the next."""
+    with Interrupts() as outer:
+        with Interrupts() as inner:
+            signal.raise_signal(signal.SIGINT)
+            assert (inner.received, outer.received) == (signal.SIGINT, 0)
+        signal.raise_signal(signal.SIGINT)
+        assert outer.received == signal.SIGINT
+
+
+def test_other_threads_hold_nothing_back() -> None:
+    """Outside the main thread Python allows no handlers; none is touched, and nothing fails."""
+    before = [signal.getsignal(number) for number in NUMBERS]
+    found: list[object] = []
+
+    def work() -> None:
+        with Interrupts() as interrupts:
+            found.extend([signal.getsignal(number) for number in NUMBERS])
+            found.append(interrupts.received)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [*before, 0]
