@@ -1,0 +1,159 @@
+"""What is checked of a callback: that it lives through a real run, and one that fails."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from nnplug.builder import build
+from nnplug.contracts import Callback
+from nnplug.errors import DivergedError
+from nnplug.history import Run
+from nnplug.registry import Registry
+from nnplug.solver import Solver
+from nnplug.testing.arrays import no_global_random
+from nnplug.testing.outcome import Failure
+from nnplug.testing.wording import brief
+
+EPOCHS = 3
+
+
+@frozen(eq=False)
+class CallbackCase:
+    """A callback, as it was before any run."""
+
+    callback: Callback
+
+    def __str__(self) -> str:
+        return brief(self.callback)
+
+    def fresh(self) -> Callback:
+        """A callback that has seen nothing."""
+        return copy.deepcopy(self.callback)
+
+
+def cases(callback: Callback, inputs: Sequence[Any], registry: Registry) -> list[CallbackCase]:
+    """The callback itself.
+
+    Raises:
+        Failure: inputs were given.
+    """
+    if inputs:
+        raise Failure("callbacks watch a run of the kit's own; leave inputs= out")
+    return [CallbackCase(callback)]
+
+
+def train(callback: Callback, folder: Path, *others: Callback, learning_rate: float = 0.1) -> Solver:
+    """A real run of a few epochs on a few rows, with a validation split, in a folder of its own.
+
+    With a learning rate of 1e30 the second loss is infinite, long before the first epoch ends.
+    """
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((24, 3))
+    model = build({"layers": [{"type": "affine", "units": 1}], "loss": "mse"}, input_shape=3, seed=0)
+    solver = Solver(
+        model,
+        (x, x[:, 0] - x[:, 1]),
+        update={"type": "sgd", "learning_rate": learning_rate},
+        folder=folder,
+        epochs=EPOCHS,
+        batch_size=8,
+        validation=0.25,
+        callbacks=[callback, *others],
+    )
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()), chdir(folder), np.errstate(all="ignore"):
+        solver.fit()
+    return solver
+
+
+def runs(case: CallbackCase) -> str:
+    """It lives through a run, and through another one with the same object; `start` begins afresh."""
+    callback = case.fresh()
+    with no_global_random(), TemporaryDirectory(ignore_cleanup_errors=True) as one:
+        history = train(callback, Path(one)).history
+    with TemporaryDirectory(ignore_cleanup_errors=True) as two:
+        again = train(callback, Path(two)).history
+    if (history.losses, history.stopped) != (again.losses, again.stopped):
+        raise Failure(
+            "a second run with the same object takes another course: what it noted in the first is still there; "
+            "set it back in start()"
+        )
+    return f"{len(history.epochs)} epochs, {history.stopped}"
+
+
+def failed_run(case: CallbackCase) -> None:
+    """A run that diverges before its first epoch ends is told as what it is: stop() copes with an empty history."""
+    callback = case.fresh()
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            train(callback, Path(folder), learning_rate=1e30)
+        except DivergedError:
+            return
+    raise Failure(
+        "a run whose loss became infinite did not end with DivergedError; let stop() return, and raise nothing"
+    )
+
+
+@frozen(eq=False)
+class _Stopper(Callback):
+    """Ends a run after its first step."""
+
+    def step(self, run: Run) -> None:
+        run.stop("enough")
+
+
+def stopped_run(case: CallbackCase) -> None:
+    """A run that somebody else stops after one step is no trouble."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        train(case.fresh(), Path(folder), _Stopper())
+
+
+def state(case: CallbackCase) -> str:
+    """The state can be written to a file, and a new callback that takes it up with restore() has the same."""
+    callback = case.fresh()
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        train(callback, Path(folder))
+    before = callback.state()
+    if not isinstance(before, dict):
+        raise Failure(f"state() must return a dict, it returned {type(before).__name__}")
+    if bad := _unwritable(before, "state()"):
+        raise Failure(f"{bad} cannot be written to a file; keep numbers, texts, lists, dicts and arrays")
+    other = case.fresh()
+    other.restore(copy.deepcopy(before))
+    if not _equal(other.state(), before):
+        raise Failure("after restore(state()) on a new callback, its state() is another; restore everything in it")
+    return f"{len(before)} entries" if before else "keeps nothing"
+
+
+def _unwritable(value: Any, name: str) -> str:
+    if value is None or isinstance(value, bool | int | float | str | np.ndarray):
+        return ""
+    if isinstance(value, Mapping):
+        found = (_unwritable(item, f"{name}[{key!r}]") for key, item in value.items())
+    elif isinstance(value, list | tuple):
+        found = (_unwritable(item, f"{name}[{i}]") for i, item in enumerate(value))
+    else:
+        return f"{name}, {type(value).__name__},"
+    return next((bad for bad in found if bad), "")
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return np.array_equal(a, b)
+    return bool(a == b or (a != a and b != b))
+
+
+CHECKS = (runs, failed_run, stopped_run, state)
+ONE_OF = ("runs",)

@@ -1,0 +1,214 @@
+"""What is checked of a data loader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isfinite
+from typing import Any
+
+import attrs
+import numpy as np
+
+from nnplug.contracts import DataLoader
+from nnplug.data import open_split
+from nnplug.errors import DataError, NnplugError
+from nnplug.registry import Registry
+from nnplug.specs import Array, Dataset
+from nnplug.testing.arrays import no_global_random
+from nnplug.testing.outcome import Failure, Skipped, Unsuitable, sentence
+from nnplug.testing.wording import brief
+
+SPLITS = ("train", "validation", "test")
+BATCH = 32
+CHUNK = 4096  # rows of an array-like that are looked at together
+
+
+@attrs.frozen(eq=False)
+class LoaderCase:
+    """A data loader and what it gave the first time."""
+
+    loader: DataLoader
+    data: Dataset
+
+    def __str__(self) -> str:
+        return brief(self.loader)
+
+    def splits(self) -> Iterator[tuple[str, Any]]:
+        """The splits that there are, by name."""
+        for name in SPLITS:
+            split = getattr(self.data, name)
+            if split is not None:
+                yield name, split
+
+    def arrays(self) -> Iterator[tuple[str, Any, Array]]:
+        """The splits that are arrays: name, x and y."""
+        for name, split in self.splits():
+            if isinstance(split, tuple | list):
+                yield name, split[0], np.asanyarray(split[1])
+
+    def streams(self) -> Iterator[tuple[str, Any]]:
+        """The splits that are a Source."""
+        return ((name, split) for name, split in self.splits() if hasattr(split, "batches"))
+
+
+def cases(loader: DataLoader, inputs: Sequence[Any], registry: Registry) -> list[LoaderCase]:
+    """The loader with the data it loads.
+
+    Raises:
+        Unsuitable: it cannot load anything with these options.
+        Failure: load fails in another way than the contract asks for, or returns no Dataset.
+    """
+    if inputs:
+        raise Failure("data loaders take no inputs; give examples= that load something small")
+    try:
+        data = loader.load()
+    except NnplugError as error:
+        raise Unsuitable(f"load() of {brief(loader)} says: {error}") from error
+    except Exception as error:
+        raise Failure(
+            f"{brief(loader)}: {sentence(error)}; where data is missing or broken, raise nnplug.DataError that names "
+            "the file and says what to do"
+        ) from error
+    if not isinstance(data, Dataset):
+        raise Failure(f"{brief(loader)}: load must return a nnplug.Dataset, it returned {type(data).__name__}")
+    return [LoaderCase(loader, data)]
+
+
+def splits(case: LoaderCase) -> str:
+    """Every split is (x, y), (x, y, weight) or a Source: numbers, as many rows in each, x finite."""
+    if case.data.train is None:
+        raise Failure("there is no train split; Dataset(train=(x, y))")
+    for name, split in case.splits():
+        try:
+            open_split(split, name, np.dtype(np.float64), case.data.scale)
+        except DataError as error:
+            raise Failure(f"{error}") from error
+    for name, x, y in case.arrays():
+        for start in range(0, len(x), CHUNK):
+            if not np.isfinite(np.asanyarray(x[start : start + CHUNK], np.float64)).all():
+                raise Failure(f"the {name} split's x holds NaN or infinity among the rows from {start} on")
+        if not np.isfinite(y).all():
+            raise Failure(f"the {name} split's y holds NaN or infinity")
+    scale = case.data.scale
+    if scale is not None and not (all(map(isfinite, scale)) and scale[1] != 0):
+        raise Failure(f"scale must be two finite numbers, offset and factor, and the factor not 0, it is {scale}")
+    return ", ".join(name for name, _ in case.splits())
+
+
+def alike(case: LoaderCase) -> None:
+    """All splits have samples and targets of one shape and dtype, and none of them is another."""
+    found = list(case.arrays())
+    if len(found) < 2:
+        raise Skipped("there is one split of arrays")
+    first, x_first, y_first = found[0]
+    for name, x, y in found[1:]:
+        for what, one, other in (("x", x_first, x), ("y", y_first, y)):
+            if tuple(one.shape[1:]) != tuple(other.shape[1:]) or one.dtype != other.dtype:
+                raise Failure(
+                    f"a row of {what} is {other.shape[1:]} {other.dtype} in {name}, "
+                    f"but {one.shape[1:]} {one.dtype} in {first}"
+                )
+        if x is x_first or (x.shape == x_first.shape and np.array_equal(x, x_first)):
+            raise Failure(f"{name} holds the same rows as {first}: what was learned from cannot be tested on")
+
+
+def labels(case: LoaderCase) -> str:
+    """Class indices are from 0 to classes - 1, one-hot rows have as many columns, and class names are as many."""
+    data = case.data
+    classes = data.classes
+    if data.class_names is not None and len(data.class_names) != (classes or len(data.class_names)):
+        raise Failure(f"there are {len(data.class_names)} class_names for {classes} classes")
+    for name, _, y in case.arrays():
+        indices = y.ndim == 1 and y.dtype.kind in "iu"
+        if indices and y.min() < 0:
+            raise Failure(f"{name}: the label {y.min()} is negative; number classes from 0")
+        if classes is None:
+            continue
+        if indices and y.max() >= classes:
+            raise Failure(
+                f"{name}: the label {y.max()} is too large for classes={classes}; they go from 0 to {classes - 1}"
+            )
+        if y.ndim == 2 and y.shape[1] != classes:
+            raise Failure(f"{name}: targets have {y.shape[1]} columns for classes={classes}")
+        if y.dtype.kind == "f" and y.ndim == 1:
+            raise Failure(f"{name}: targets are {y.dtype}, but classes={classes}; class indices are integers")
+    train = next(((x, y) for name, x, y in case.arrays() if name == "train"), None)
+    if train is not None and classes and train[1].ndim == 1 and len(np.unique(train[1])) < 2:
+        raise Failure("all rows of train are of one class")
+    return f"{classes} classes" if classes else "no classes"
+
+
+def loaded_twice(case: LoaderCase) -> None:
+    """Loaded again, the data is the same, in the same order, and no global random numbers are used."""
+    with no_global_random():
+        again = case.loader.load()
+    for name in ("classes", "scale", "class_names"):
+        if getattr(again, name) != getattr(case.data, name):
+            raise Failure(f"loaded twice, {name} is {getattr(case.data, name)} first and {getattr(again, name)} then")
+    other = {name: (x, y) for name, x, y in LoaderCase(case.loader, again).arrays()}
+    for name, x, y in case.arrays():
+        for what, one, two in (("x", x, other[name][0]), ("y", y, other[name][1])):
+            if one.shape != two.shape or not np.array_equal(one, two, equal_nan=one.dtype.kind == "f"):
+                raise Failure(
+                    f"loaded twice, {what} of {name} differs; where rows are shuffled or held out, let an option "
+                    "`seed` decide how, with numpy.random.default_rng(seed)"
+                )
+
+
+def read_twice(case: LoaderCase) -> str:
+    """A split can be read again and again: in the natural order, and shuffled alike by the same seed."""
+    counted = []
+    for name, split in case.splits():
+        source = open_split(split, name, np.dtype(np.float64), None)
+        for seed in (None, 0):
+            once, again = (list(_first_batches(source, seed)) for _ in range(2))
+            if not once:
+                raise Failure(f"{name} yields no batch")
+            if len(once) != len(again) or not all(_same(a, b) for a, b in zip(once, again, strict=True)):
+                raise Failure(
+                    f"{name} read a second time gives other batches; begin anew at each call of batches, and let "
+                    "the rng that is given decide the order"
+                )
+        counted.append(f"{name} {source.rows if source.rows is not None else 'unknown'} rows")
+    return ", ".join(counted)
+
+
+def _first_batches(source: Any, seed: int | None) -> Iterator[tuple[Array, Array]]:
+    """Copies of the first batches in an order that a seed decides."""
+    rng = None if seed is None else np.random.default_rng(seed)
+    for count, (x, y, _) in enumerate(source.batches(BATCH, rng)):
+        if count == 4:
+            return
+        yield np.array(x), np.array(y)
+
+
+def _same(a: tuple[Array, Array], b: tuple[Array, Array]) -> bool:
+    return all(one.shape == two.shape and np.array_equal(one, two) for one, two in zip(a, b, strict=True))
+
+
+def streams(case: LoaderCase) -> str:
+    """A Source yields as many rows as it says, in batches of the size asked for, and can begin in the middle."""
+    found = list(case.streams())
+    if not found:
+        raise Skipped("no split is a Source")
+    for name, source in found:
+        batches = list(_copied(source, 0))
+        sizes = [len(x) for x, _ in batches]
+        if source.rows is not None and sum(sizes) != source.rows:
+            raise Failure(f"{name} says it has {source.rows} rows and yields {sum(sizes)}")
+        if any(size != BATCH for size in sizes[:-1]) or max(sizes, default=0) > BATCH:
+            raise Failure(f"asked for batches of {BATCH} rows, {name} yields some of {sorted(set(sizes))}")
+        start = len(batches) // 2
+        rest = list(_copied(source, start))
+        if len(rest) != len(batches) - start or not all(map(_same, rest, batches[start:])):
+            raise Failure(f"{name}: batches(..., start={start}) does not go on where a run from the beginning would be")
+    return ", ".join(name for name, _ in found)
+
+
+def _copied(source: Any, start: int) -> Iterator[tuple[Array, Array]]:
+    for x, y, _ in source.batches(BATCH, np.random.default_rng(0), start):
+        yield np.array(x), np.array(y)
+
+
+CHECKS = (splits, alike, labels, loaded_twice, read_twice, streams)
+ONE_OF = ("splits",)
