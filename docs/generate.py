@@ -16,6 +16,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ import attrs
 import click
 
 import nnplug
+import nnplug.testing
 from nnplug import config
 from nnplug.cli.main import COMMANDS, cli
 from nnplug.hookspecs import KINDS
 from nnplug.options import Option, describe_type, options_of
+from nnplug.testing.examination import KITS
 
 DOCS = Path(__file__).parent
 REGION = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
@@ -37,7 +40,7 @@ WITHOUT_DOCSTRING = {
     "hookimpl": "The decorator of a hook: `@hookimpl` above `def nnplug_layers()`. It is pluggy's, made for nnplug.",
 }
 SECTIONS = {"Args": "Arguments", "Attributes": "Attributes", "Returns": "Returns", "Raises": "Raises"}
-NOT_MADE_BY_HAND = {"Model", "History", "Run", "TrainResult", "Source"}
+NOT_MADE_BY_HAND = {"Model", "History", "Run", "TrainResult", "Source", "Report", "ComponentReport", "Result"}
 CONTRACTS = {kind.contract for kind in KINDS.values()}
 
 
@@ -120,6 +123,8 @@ def _option_table(chosen: list[Option]) -> str:
 def _default(option: Option) -> str:
     if option.required:
         return "required"
+    if option.derived:
+        return "follows from the others"
     value = option.default_value()
     if attrs.has(type(value)):
         return "its defaults"
@@ -169,6 +174,13 @@ def kinds() -> str:
     return _table(("kind", "entry-point group", "hook", "contract"), rows)
 
 
+def checks(kind: str = "") -> str:
+    """What the conformance kit checks of a kind of component; without one, of all."""
+    kit = import_module(f"nnplug.testing.{KITS[kind] if kind else 'common'}")
+    rows = [(f"`{check.__name__}`", _code(_one_line(check.__doc__.split("\n\n")[0]))) for check in kit.CHECKS]
+    return _table(("check", "what must hold"), rows)
+
+
 # The Python interface
 
 
@@ -180,6 +192,11 @@ def api(*names: str) -> str:
 def sections(name: str) -> str:
     """Like `api` for a name that has a heading already."""
     return "\n\n".join(list(_api(name, getattr(nnplug, name)))[1:])
+
+
+def testing(*names: str) -> str:
+    """Like `api` for names of the conformance kit."""
+    return "\n\n".join("\n\n".join(_api(name, getattr(nnplug.testing, name))) for name in names)
 
 
 def _api(name: str, value: Any) -> Iterator[str]:
@@ -277,7 +294,7 @@ def _help(text: str) -> Iterator[str]:
 # Pages
 
 PARTS: dict[str, Callable[..., str]] = {
-    function.__name__: function for function in (options, plugins, kinds, api, sections, command)
+    function.__name__: function for function in (options, plugins, kinds, checks, api, sections, testing, command)
 }
 
 
