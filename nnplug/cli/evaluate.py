@@ -39,10 +39,10 @@ def command(model: Path, data: str, changes: tuple[str, ...], split: str | None,
     """  # noqa: D301  (\b keeps click from wrapping what follows)
     with results_only():
         trained = load(model)
-        table_: dict[str, Any] = {"type": data}
+        loader: dict[str, Any] = {"type": data}
         for change in changes:
-            set_value(table_, change)
-        split, chosen = _choose(load_data(table_), split)
+            set_value(loader, change)
+        split, chosen = _choose(load_data(loader), split)
         metrics = trained.metrics()
         source = open_for(trained, chosen, split, metrics)
         results = evaluation.evaluate(trained.network, source, metrics)
@@ -58,8 +58,8 @@ def command(model: Path, data: str, changes: tuple[str, ...], split: str | None,
 def _choose(data: Dataset, wanted: str | None) -> tuple[str, Any]:
     """The name of a split and the split: the wanted one, or the one that says most about new data."""
     there = {name: getattr(data, name) for name in SPLITS if getattr(data, name) is not None}
-    if wanted is None:
-        return next(iter(there.items()))
+    wanted = wanted or next(iter(there), "test")
     if wanted not in there:
-        raise click.BadParameter(f"the data has no {wanted} split; it has {', '.join(there)}", param_hint="--split")
+        told = f"the data has no {wanted} split; it has {', '.join(there) or 'none'}"
+        raise click.BadParameter(told, param_hint="--split")
     return wanted, there[wanted]

@@ -28,7 +28,7 @@ class TrainCommand(click.Command):
 @set_option("a value of the config")
 @click.option("--out", type=PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-1]")
 @json_option
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@click.option("--quiet", is_flag=True, help="Add no progress to the config's callbacks.")
 @click.pass_context
 def command(
     ctx: click.Context, config: str | None, changes: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool

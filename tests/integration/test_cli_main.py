@@ -64,7 +64,7 @@ def test_unknown_command_is_suggested(cli):
     assert (done.code, done.out) == (2, "")
     assert done.err == (
         "nnplug: error: there is no command 'trian'; did you mean 'train'? "
-        "The commands are: train, evaluate, predict, show, plugins, new-plugin\n"
+        f"The commands are: {', '.join(COMMANDS)}\n"
         "See `nnplug --help`.\n"
     )
 
