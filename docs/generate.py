@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
@@ -233,7 +233,7 @@ def _callable(name: str, function: Callable[..., Any]) -> Iterator[str]:
 
 def _fence(name: str, function: Callable[..., Any], result: str | None = "") -> str:
     signature = inspect.signature(function)
-    types = {f.alias: f.type for f in attrs.fields(function)} if attrs.has(function) else {}
+    types = {field.alias: field.type for field in getattr(function, "__attrs_attrs__", ())}
     words = []
     for parameter in signature.parameters.values():
         if parameter.name == "self":
@@ -249,11 +249,13 @@ def _fence(name: str, function: Callable[..., Any], result: str | None = "") -> 
 
 
 def _parameter(parameter: inspect.Parameter, annotation: Any) -> str:
-    stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
-    text = f"{stars}{parameter.name}: {getattr(annotation, '__name__', annotation)}"
+    text = f"{parameter.name}: {getattr(annotation, '__name__', annotation)}"
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        return f"{'*' if parameter.kind is parameter.VAR_POSITIONAL else '**'}{text}"
     if parameter.default is parameter.empty:
         return text
-    return f"{text} = {'...' if isinstance(parameter.default, attrs.Factory) else repr(parameter.default)}"
+    made = type(parameter.default).__name__ == "Factory" or parameter.default is attrs.NOTHING  # by the class itself
+    return f"{text} = {'...' if made else repr(parameter.default)}"
 
 
 # The command line

@@ -259,7 +259,7 @@ def _environment(folder: Path) -> Path:
     """The interpreter of a new environment that sees everything installed in this one, to install more into."""
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    command = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     site = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     ours = sysconfig.get_path("purelib")
     Path(site, "outer.pth").write_text(f"import site; site.addsitedir({ours!r})\n", encoding="utf-8")
