@@ -1,4 +1,4 @@
-"""Windows that slide over images: where they stand, and what stands at one place of every window."""
+"""Windows that slide over images: how many there are, and what stands at one place of every window."""
 
 from __future__ import annotations
 
@@ -21,18 +21,29 @@ class Windows:
     size: int
     stride: int
 
-    def count(self, length: int) -> int:
-        """How many windows fit along a side of ``length`` pixels: ``(length - K) // stride + 1``."""
-        return (length - self.size) // self.stride + 1
+    @property
+    def overlap(self) -> bool:
+        """Whether a pixel can stand in two windows."""
+        return self.stride < self.size
 
-    def places(self, image: Array) -> Iterator[tuple[int, int, Array]]:
-        """For each place (i, j) in a window, a view of that place in all windows, (N, C, windows down, across)."""
-        down, across = self.count(image.shape[2]), self.count(image.shape[3])
+    def count(self, height: int, width: int) -> tuple[int, int]:
+        """How many windows fit below and beside each other, (P, Q): ``P = (height - K) // stride + 1``."""
+        return (height - self.size) // self.stride + 1, (width - self.size) // self.stride + 1
+
+    def places(self, images: Array, axis: int) -> Iterator[Array]:
+        """For each place in a window, row by row, a view of that place in all P x Q windows.
+
+        Args:
+            images: an array with the height of images along ``axis`` and their width along the next.
+            axis: as said.
+        """
+        down, across = self.count(*images.shape[axis : axis + 2])
+        before = (slice(None),) * axis
         for i in range(self.size):
+            rows = slice(i, i + self.stride * (down - 1) + 1, self.stride)
             for j in range(self.size):
-                rows = slice(i, i + self.stride * (down - 1) + 1, self.stride)
                 columns = slice(j, j + self.stride * (across - 1) + 1, self.stride)
-                yield i, j, image[:, :, rows, columns]
+                yield images[(*before, rows, columns)]
 
 
 def image_shape(layer: str, x: ArraySpec) -> tuple[int, int, int]:
@@ -47,7 +58,7 @@ def image_shape(layer: str, x: ArraySpec) -> tuple[int, int, int]:
             "a data loader may have an option for that, such as flatten = false"
         )
     if x.dtype.kind != "f":
-        raise ShapeError(f"{layer} needs floating-point images, given {x}")
+        raise ShapeError(f"{layer} needs floating-point images, given {x}; set input_dtype to float32 or float64")
     channels, height, width = x.shape
     return channels, height, width
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from attrs import field, frozen
 from attrs.validators import ge, optional
@@ -32,28 +30,37 @@ class AvgPool2d(Layer):
         """
         channels, height, width = image_shape("avg_pool2d", x)
         check_fits("avg_pool2d", self.size, height, width)
-        return Plan(out=x.with_shape(channels, self._windows().count(height), self._windows().count(width)))
+        return Plan(out=x.with_shape(channels, *self._windows().count(height, width)))
 
     def _windows(self) -> Windows:
         return Windows(self.size, self.stride or self.size)
 
-    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Any]:
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[int, ...]]:
         """Return the means; the cache is the shape of x."""
         windows = self._windows()
-        out = ctx.empty((*x.shape[:2], windows.count(x.shape[2]), windows.count(x.shape[3])), x.dtype)
-        out.fill(0)
-        for _, _, place in windows.places(x):
+        out = ctx.empty((*x.shape[:2], *windows.count(*x.shape[2:])), x.dtype)
+        first, *others = windows.places(x, axis=2)
+        np.copyto(out, first)
+        for place in others:
             out += place
         out *= 1 / self.size**2
         return out, x.shape
 
-    def backward(self, params: Params, grads: Params, cache: Any, dout: Array, ctx: Context) -> Array:
+    def backward(
+        self, params: Params, grads: Params, cache: tuple[int, ...], dout: Array, ctx: Context
+    ) -> Array | None:
         """Spread each window's dout evenly over its pixels."""
+        if not ctx.need_dx:
+            return None
+        windows = self._windows()
         dx = ctx.empty(cache, dout.dtype)
         dx.fill(0)
         share = np.multiply(dout, 1 / self.size**2, out=ctx.empty(dout.shape, dout.dtype))
-        for _, _, place in self._windows().places(dx):
-            place += share
+        for dplace in windows.places(dx, axis=2):
+            if windows.overlap:
+                dplace += share
+            else:
+                np.copyto(dplace, share)  # a pixel stands in one window: nothing to add to
         return dx
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,10 @@ class BatchNorm(Layer):
         out = gamma * xhat + beta
         dx = gamma / sqrt(var + eps) * (dout - mean(dout) - xhat * mean(dout * xhat))
 
-    In inference the running averages of mu and var stand in for them, and dx is ``dout * gamma / sqrt(var + eps)``.
+    (var is divided by the number of values, not by one less.) Every training step moves running averages of mu and var,
+    which start at 0 and 1: ``running = momentum * running + (1 - momentum) * now``. In inference they stand in for mu
+    and var, and ``dx = dout * gamma / sqrt(var + eps)``. A frozen layer, ``trainable = false``, uses them in training,
+    too, and leaves them as they are.
 
     S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
 
@@ -49,46 +53,51 @@ class BatchNorm(Layer):
         )
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Any]:
-        """Return out; the cache is xhat, 1 / sqrt(var + eps) and whether the batch's own statistics were used."""
-        if ctx.training:
-            axes = (0, *range(2, x.ndim))
-            mean, var = x.mean(axis=axes), x.var(axis=axes)
-            for running, now in ((params["mean"], mean), (params["var"], var)):
-                running *= self.momentum
-                running += (1 - self.momentum) * now
-        else:
-            mean, var = params["mean"], params["var"]
+        """Return out; the cache is xhat as (N, C, S), 1 / sqrt(var + eps) and whether they are the batch's own."""
+        gamma, beta = params["gamma"], params["beta"]
+        own = ctx.training and self.trainable
+        rows = x.reshape(*x.shape[:2], prod(x.shape[2:]))  # (N, C, S): S is H * W, or 1
+        n = rows.size // len(gamma)
+        mean = _sums(rows) / n if own else params["mean"]
+        xhat = np.subtract(rows, mean[:, None], out=ctx.empty(rows.shape, gamma.dtype))
+        var = _sums(xhat, xhat) / n if own else params["var"]
+        if own:
+            self._follow(params["mean"], mean)
+            self._follow(params["var"], var)
         inverse = 1 / np.sqrt(var + self.eps)
-        xhat = np.subtract(x, _along(mean, x), out=ctx.empty(x.shape, x.dtype))
-        xhat *= _along(inverse, x)
-        out = np.multiply(xhat, _along(params["gamma"], x), out=ctx.empty(x.shape, x.dtype))
-        out += _along(params["beta"], x)
-        return out, (xhat, inverse, ctx.training)
+        xhat *= inverse[:, None]
+        out = np.multiply(xhat, gamma[:, None], out=ctx.empty(rows.shape, gamma.dtype))
+        out += beta[:, None]
+        return out.reshape(x.shape), (xhat, inverse, own)
+
+    def _follow(self, running: Array, now: Array) -> None:
+        """Move a running average a step towards the batch's value."""
+        running *= self.momentum
+        running += (1 - self.momentum) * now
 
     def backward(self, params: Params, grads: Params, cache: Any, dout: Array, ctx: Context) -> Array | None:
         """Assign the gradients of gamma and beta; return dx, or None where nobody needs it."""
-        xhat, inverse, own_statistics = cache
-        axes = (0, *range(2, dout.ndim))
-        product = np.multiply(dout, xhat, out=ctx.empty(dout.shape, dout.dtype))
-        np.add.reduce(product, axis=axes, out=grads["gamma"])
-        np.add.reduce(dout, axis=axes, out=grads["beta"])
+        xhat, inverse, own = cache
+        rows = dout.reshape(xhat.shape)
+        dgamma, dbeta = _sums(rows, xhat, out=grads["gamma"]), _sums(rows, out=grads["beta"])
         if not ctx.need_dx:
             return None
-        dx = ctx.empty(dout.shape, dout.dtype)
-        if own_statistics:
-            share = 1 / (dout.size // len(inverse))
-            np.multiply(xhat, _along(grads["gamma"] * -share, dout), out=dx)
-            dx += dout
-            dx -= _along(grads["beta"] * share, dout)
+        dx = ctx.empty(xhat.shape, xhat.dtype)
+        if own:
+            n = xhat.size // len(inverse)
+            np.multiply(xhat, (dgamma / -n)[:, None], out=dx)
+            dx -= (dbeta / n)[:, None]
+            dx += rows
         else:
-            np.copyto(dx, dout)
-        dx *= _along(params["gamma"] * inverse, dout)
-        return dx
+            np.copyto(dx, rows)
+        dx *= (params["gamma"] * inverse)[:, None]
+        return dx.reshape(dout.shape)
 
 
-def _along(values: Array, x: Array) -> Array:
-    """One value a feature or channel, shaped to meet x."""
-    return values.reshape(-1, *[1] * (x.ndim - 2))
+def _sums(a: Array, b: Array | None = None, out: Array | None = None) -> Array:
+    """The sum of a, or of a * b, over each channel of (N, C, S); half the time of np.sum, and no product in memory."""
+    sums: Array = np.einsum("ncs->c", a, out=out) if b is None else np.einsum("ncs,ncs->c", a, b, out=out)
+    return sums
 
 
 @hookimpl

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from attrs import field, frozen
 from attrs.validators import ge
 
 from nnplug import Array, ArraySpec, Context, Initializer, Layer, Params, ParamSpec, Plan, hookimpl
+from nnplug_conv._columns import Columns, carve
 from nnplug_conv._windows import Windows, check_fits, image_shape
 
 
@@ -17,9 +16,13 @@ class Conv2d(Layer):
     """Convolution of images x (N, C, H, W) with M filters W (M, C, K, K), each with a bias.
 
     ``out[n, m, p, q] = b[m] + sum over c, i, j of W[m, c, i, j] * x[n, c, p*stride + i, q*stride + j]``, where x is
-    padded with zeros on all four sides: a cross-correlation, as in every neural network library. The windows of each
-    image are written side by side as the columns of a matrix, (C*K*K, P*Q), so that one matrix product a row of the
-    batch does the rest; backwards its transposes do.
+    padded with zeros on all four sides: a cross-correlation, as in every neural network library. With the windows of x
+    as the columns of a matrix X (C*K*K, P*Q*N), and everything else in that order::
+
+        out = W @ X + b
+        dW = dout @ X.T
+        db = sum of dout over images and pixels
+        dX = W.T @ dout        every number of it is added to the pixel of dx that it came from
 
     K. Chellapilla, S. Puri, P. Simard, "High performance convolutional neural networks for document processing", 2006.
 
@@ -46,66 +49,50 @@ class Conv2d(Layer):
         channels, height, width = image_shape("conv2d", x)
         height, width = height + 2 * self.padding, width + 2 * self.padding
         check_fits("conv2d", self.size, height, width)
-        windows = Windows(self.size, self.stride)
         area = self.size * self.size
         shape = (self.filters, channels, self.size, self.size)
         return Plan(
-            out=x.with_shape(self.filters, windows.count(height), windows.count(width)),
+            out=x.with_shape(self.filters, *self._windows().count(height, width)),
             params={
                 "W": ParamSpec(shape, self.weight_init, fan_in=channels * area, fan_out=self.filters * area),
                 "b": ParamSpec((self.filters,), decay=False),
             },
         )
 
-    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Any]:
-        """Return out (N, M, P, Q); the cache is the columns (N, C*K*K, P*Q) and the shapes."""
-        W, b = params["W"], params["b"]
-        padded = self._pad(x, ctx)
-        windows = Windows(self.size, self.stride)
-        n, channels = x.shape[:2]
-        down, across = windows.count(padded.shape[2]), windows.count(padded.shape[3])
-        columns = ctx.empty((n, channels, self.size, self.size, down, across), x.dtype)
-        for i, j, place in windows.places(padded):
-            columns[:, :, i, j] = place
-        columns = columns.reshape(n, channels * self.size * self.size, down * across)
-        out = ctx.empty((n, self.filters, down * across), W.dtype)
-        np.matmul(W.reshape(self.filters, -1), columns, out=out)
-        out += b[:, None]
-        return out.reshape(n, self.filters, down, across), (columns, x.shape)
+    def _windows(self) -> Windows:
+        return Windows(self.size, self.stride)
 
-    def _pad(self, x: Array, ctx: Context) -> Array:
-        if self.padding == 0:
-            return x
-        p = self.padding
-        n, channels, height, width = x.shape
-        padded = ctx.empty((n, channels, height + 2 * p, width + 2 * p), x.dtype)
-        padded.fill(0)
-        padded[:, :, p:-p, p:-p] = x
-        return padded
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
+        """Return out (N, M, P, Q); the cache is x."""
+        W, b = params["W"].reshape(self.filters, -1), params["b"][:, None, None]
+        columns = Columns(x.shape, self._windows(), self.padding, W.dtype, ctx)
+        out = ctx.empty((len(x), self.filters, columns.down, columns.across), W.dtype)
+        memory = ctx.empty((out[: columns.rows].size,), W.dtype)
+        for rows in columns.parts:
+            product = carve(memory, (*out.shape[1:], rows.stop - rows.start))
+            np.matmul(W, columns.gather(x[rows]), out=product.reshape(self.filters, -1))
+            np.add(product.transpose(3, 0, 1, 2), b, out=out[rows])
+        return out, x
 
-    def backward(self, params: Params, grads: Params, cache: Any, dout: Array, ctx: Context) -> Array | None:
+    def backward(self, params: Params, grads: Params, cache: Array, dout: Array, ctx: Context) -> Array | None:
         """Assign dW and db; return dx, or None where nobody needs it."""
-        columns, shape = cache
-        n, _, down, across = dout.shape
-        flat = dout.reshape(n, self.filters, down * across)
-        per_row = ctx.empty((n, self.filters, columns.shape[1]), dout.dtype)
-        np.matmul(flat, columns.transpose(0, 2, 1), out=per_row)
-        np.add.reduce(per_row, axis=0, out=grads["W"].reshape(self.filters, -1))
-        np.add.reduce(flat, axis=(0, 2), out=grads["b"])
-        if not ctx.need_dx:
-            return None
-        dcolumns = np.matmul(params["W"].reshape(self.filters, -1).T, flat, out=ctx.empty(columns.shape, dout.dtype))
-        return self._spread(dcolumns.reshape(n, shape[1], self.size, self.size, down, across), shape, ctx)
-
-    def _spread(self, dcolumns: Array, shape: tuple[int, ...], ctx: Context) -> Array:
-        """Add every window's gradient back to the pixels it came from."""
-        p = self.padding
-        n, channels, height, width = shape
-        dpadded = ctx.empty((n, channels, height + 2 * p, width + 2 * p), dcolumns.dtype)
-        dpadded.fill(0)
-        for i, j, place in Windows(self.size, self.stride).places(dpadded):
-            place += dcolumns[:, :, i, j]
-        return dpadded[:, :, p : p + height, p : p + width]
+        x, W = cache, params["W"].reshape(self.filters, -1)
+        np.einsum("nmpq->m", dout, out=grads["b"])  # half the time of np.sum
+        dW = grads["W"].reshape(W.shape)
+        dW.fill(0)
+        part = ctx.empty(W.shape, W.dtype)
+        dx = ctx.empty(x.shape, W.dtype) if ctx.need_dx else None
+        columns = Columns(x.shape, self._windows(), self.padding, W.dtype, ctx)
+        memory = ctx.empty((dout[: columns.rows].size,), W.dtype)
+        for rows in columns.parts:
+            d = carve(memory, (*dout.shape[1:], rows.stop - rows.start))
+            np.copyto(d, dout[rows].transpose(1, 2, 3, 0))
+            d = d.reshape(self.filters, -1)
+            X = columns.gather(x[rows])
+            dW += np.matmul(d, X.T, out=part)
+            if dx is not None:
+                columns.scatter(np.matmul(W.T, d, out=X), dx[rows])
+        return dx
 
 
 @hookimpl

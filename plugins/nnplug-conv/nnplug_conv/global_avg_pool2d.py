@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from attrs import frozen
 
@@ -26,12 +24,16 @@ class GlobalAvgPool2d(Layer):
         """
         return Plan(out=x.with_shape(image_shape("global_avg_pool2d", x)[0]))
 
-    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Any]:
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[int, ...]]:
         """Return the means; the cache is the shape of x."""
         return np.mean(x, axis=(2, 3), out=ctx.empty(x.shape[:2], x.dtype)), x.shape
 
-    def backward(self, params: Params, grads: Params, cache: Any, dout: Array, ctx: Context) -> Array:
+    def backward(
+        self, params: Params, grads: Params, cache: tuple[int, ...], dout: Array, ctx: Context
+    ) -> Array | None:
         """Spread each channel's dout evenly over its pixels."""
+        if not ctx.need_dx:
+            return None
         dx = ctx.empty(cache, dout.dtype)
         np.multiply(dout[:, :, None, None], 1 / (cache[2] * cache[3]), out=dx)
         return dx

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from attrs import field, frozen
 from attrs.validators import ge, optional
@@ -34,38 +32,42 @@ class MaxPool2d(Layer):
         """
         channels, height, width = image_shape("max_pool2d", x)
         check_fits("max_pool2d", self.size, height, width)
-        return Plan(out=x.with_shape(channels, self._windows().count(height), self._windows().count(width)))
+        return Plan(out=x.with_shape(channels, *self._windows().count(height, width)))
 
     def _windows(self) -> Windows:
         return Windows(self.size, self.stride or self.size)
 
-    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Any]:
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, tuple[Array, Array]]:
         """Return the maxima; the cache is x and the maxima."""
         windows = self._windows()
-        shape = (*x.shape[:2], windows.count(x.shape[2]), windows.count(x.shape[3]))
-        out = ctx.empty(shape, x.dtype)
-        for i, j, place in windows.places(x):
-            if i == j == 0:
-                np.copyto(out, place)
-            else:
-                np.maximum(out, place, out=out)
+        out = ctx.empty((*x.shape[:2], *windows.count(*x.shape[2:])), x.dtype)
+        first, *others = windows.places(x, axis=2)
+        np.copyto(out, first)
+        for place in others:
+            np.maximum(out, place, out=out)
         return out, (x, out)
 
-    def backward(self, params: Params, grads: Params, cache: Any, dout: Array, ctx: Context) -> Array:
+    def backward(
+        self, params: Params, grads: Params, cache: tuple[Array, Array], dout: Array, ctx: Context
+    ) -> Array | None:
         """Give each window's dout to the first of its largest pixels."""
+        if not ctx.need_dx:
+            return None
         x, out = cache
+        windows = self._windows()
         dx = ctx.empty(x.shape, dout.dtype)
         dx.fill(0)
         waiting, here = ctx.empty(out.shape, bool), ctx.empty(out.shape, bool)
-        part = ctx.empty(out.shape, dout.dtype)
         waiting.fill(True)
-        places = zip(self._windows().places(x), self._windows().places(dx), strict=True)
-        for (_, _, place), (_, _, dplace) in places:
+        share = ctx.empty(out.shape, dout.dtype)
+        for place, dplace in zip(windows.places(x, axis=2), windows.places(dx, axis=2), strict=True):
             np.equal(place, out, out=here)
             here &= waiting
             waiting ^= here
-            np.multiply(dout, here, out=part)
-            dplace += part
+            if windows.overlap:
+                dplace += np.multiply(dout, here, out=share)
+            else:
+                np.multiply(dout, here, out=dplace)  # a pixel stands in one window: nothing to add to
         return dx
 
 
