@@ -2,8 +2,8 @@
 
     NNPLUG_DATA_DIR=... python tests/bench/compare [W1 W2 W3 W4] [--rounds 7] [--json FILE] [--markdown FILE]
 
-Needs the MNIST files and ``pip install -e ".[bench]"``. Each contestant has a process of its own; they take turns, round by
-round, so that a machine whose speed drifts is unfair to nobody. Medians over the rounds.
+Needs the MNIST files and ``pip install -e ".[bench]"``. Each contestant has a process of its own; they take turns, round
+by round, so that a machine whose speed drifts is unfair to nobody. Medians over the rounds.
 """
 
 from __future__ import annotations
@@ -110,9 +110,8 @@ def machine() -> str:
     model = next(
         (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor()
     )
-    return f"{model}, {os.cpu_count()} cores; {platform.system()}; Python {platform.python_version()}; " + (
-        f"NumPy {np.__version__} with {blas['name']} {blas['version']}."
-    )
+    python = f"{platform.system()}; Python {platform.python_version()}"
+    return f"{model}, {os.cpu_count()} cores; {python}; NumPy {np.__version__} with {blas['name']} {blas['version']}."
 
 
 def _cpuinfo() -> list[str]:

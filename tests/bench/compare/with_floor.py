@@ -1,4 +1,4 @@
-"""The floor of any NumPy framework: one loop written by hand for these networks, with every trick the fast path uses."""
+"""The floor of any NumPy framework: a loop written by hand for these networks, with every trick of the fast path."""
 
 from __future__ import annotations
 
