@@ -23,7 +23,7 @@ class PoisonedArena(Arena):
         super().__init__()
         self._given: list[Array] = []
 
-    def start(self, rows: int | tuple[int, ...] = 0) -> None:
+    def start(self, rows: int | tuple[int, ...] = ()) -> None:
         """Take all arrays back and spoil what is in them."""
         for array in self._given:
             poison(array)
@@ -35,6 +35,16 @@ class PoisonedArena(Arena):
         poison(array)
         self._given.append(array)
         self.allocations += 1
+        return array
+
+
+class CleanArena(Arena):
+    """Scratch memory full of zeros: what is wrong with its use shows in one check, and not by chance in all."""
+
+    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
+        """A new array of zeros."""
+        array = aligned_empty(shape, dtype)
+        array.fill(0)
         return array
 
 

@@ -98,18 +98,19 @@ def immutable(case: ComponentCase) -> None:
     component = case.component
     if isinstance(component, Callback):
         raise Skipped("callbacks may change")
-    try:
-        hash(component)
-    except TypeError as error:
-        raise Failure(f"it has no hash ({error}); let options be tuples instead of lists, and no arrays") from error
-    if hash(copy.deepcopy(component)) != hash(component):
-        raise Failure("an equal component has another hash; leave __eq__ and __hash__ to @attrs.frozen")
     name = next(iter(fields_of(component)), "something")
     try:
         setattr(component, name, getattr(component, name, None))
     except AttributeError:
-        return
-    raise Failure(f"{name!r} can be assigned; write @attrs.frozen above the class")
+        pass
+    else:
+        raise Failure(f"{name!r} can be assigned; write @attrs.frozen above the class")
+    try:
+        same = hash(component) == hash(copy.deepcopy(component))
+    except TypeError as error:
+        raise Failure(f"it has no hash ({error}); let options be tuples instead of lists, and no arrays") from error
+    if not same:
+        raise Failure("an equal component has another hash; leave __eq__ and __hash__ to @attrs.frozen")
 
 
 CHECKS = (config_round_trip, unknown_options, copies, immutable)

@@ -68,6 +68,16 @@ def missing(wrong: Wrong) -> str:
     return ""
 
 
+def flat(wrong: Wrong) -> str:
+    """A function that does not change."""
+    if wrong.right.any() or not wrong.given.any():
+        return ""
+    return (
+        f"by differences it is zero, for the result does not change with {wrong.name}: forward rounds, compares or "
+        "ignores it, and backward has a derivative all the same"
+    )
+
+
 def sign(wrong: Wrong) -> str:
     """The other sign."""
     return "its sign is wrong: it is minus the right one" if agree(-wrong.given, wrong.right) else ""
@@ -147,4 +157,4 @@ def worst_element(wrong: Wrong) -> str:
     return f"at worst, element [{at}] is {wrong.given[index]:.6g} and by differences {wrong.right[index]:.6g}"
 
 
-CAUSES = (not_finite, accumulated, missing, sign, factor, one_row, transposed, swapped, shortcut)
+CAUSES = (not_finite, accumulated, missing, flat, sign, factor, one_row, transposed, swapped, shortcut)

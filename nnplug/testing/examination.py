@@ -12,7 +12,7 @@ from nnplug.registry import Registry, default_registry
 from nnplug.testing import common
 from nnplug.testing.examples import Example, Maker, examples_beside, given_examples
 from nnplug.testing.importing import ImportCase, import_time
-from nnplug.testing.outcome import Failure, run, sentence, strict
+from nnplug.testing.outcome import count, run, sentence, strict
 from nnplug.testing.report import ComponentReport, Report, Result
 from nnplug.testing.subjects import Subject, subjects_of
 from nnplug.testing.wording import brief
@@ -87,7 +87,8 @@ def examine(
             Examination(subject, registry, Path(folder)).report(examples, inputs, import_seconds)
             for subject in subjects
         ]
-    return Report(target if isinstance(target, str) else brief(target), tuple(reports))
+    told = target.__name__ if isinstance(target, type) else target if isinstance(target, str) else brief(target)
+    return Report(told, tuple(reports))
 
 
 class Examination:
@@ -118,7 +119,9 @@ class Examination:
             except Exception as error:
                 results.append(Result("examples", "failed", sentence(error)))
             else:
-                results.append(Result("examples", "passed", f"{len(found)} components, {len(cases)} cases"))
+                results.append(
+                    Result("examples", "passed", f"{count(len(found), 'component')}, {count(len(cases), 'case')}")
+                )
                 results += self._checks(found, cases)
             results.append(run(import_time, [ImportCase(subject.module, import_seconds)]))
         told = tuple(brief(example.component) for example in found)
@@ -159,6 +162,3 @@ class Examination:
             yield Result("enough", "failed", f"too little ran to say anything about it ({told}); give other inputs=")
         else:
             yield Result("enough", "passed", f"{sum(result.status == 'passed' for result in results)} checks ran")
-
-
-__all__ = ["Failure", "check", "examine"]

@@ -19,8 +19,8 @@ from nnplug.testing.differences import (
     disagreement,
     some_elements,
 )
-from nnplug.testing.layer_cases import ROWS, LayerCase
-from nnplug.testing.outcome import Failure, Skipped
+from nnplug.testing.layer_cases import ELSEWHERE, ROWS, LayerCase
+from nnplug.testing.outcome import Failure, Skipped, count
 
 LIMIT = 40  # elements of an array that are compared
 ATTEMPTS = 3  # points that are tried where the function has a kink
@@ -39,7 +39,7 @@ class Point:
     seed: int
 
     def __str__(self) -> str:
-        return f"{'in training' if self.training else 'in inference'} with {self.rows} row{'s'[: self.rows - 1]}"
+        return f"{'in training' if self.training else 'in inference'} with {count(self.rows, 'row')}"
 
 
 POINTS = (Point(True, ROWS, 0), Point(False, ROWS, 1), Point(True, 1, 2))
@@ -159,7 +159,7 @@ def input_gradient(case: LayerCase) -> None:
 def _hold(case: LayerCase, point: Point, name: str) -> bool:
     """Compare one gradient, elsewhere where the function happens to have a kink."""
     for attempt in range(ATTEMPTS):
-        probe = Probe(case, Point(point.training, point.rows, point.seed + 10 * attempt))
+        probe = Probe(case, Point(point.training, point.rows, point.seed + ELSEWHERE * attempt))
         given = probe.dx if name == "x" else probe.given[name]
         if given is None:
             raise Failure("backward returned no gradient with respect to x")

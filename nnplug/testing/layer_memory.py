@@ -11,7 +11,7 @@ from nnplug.arena import Arena
 from nnplug.specs import Array
 from nnplug.testing.arrays import PoisonedArena, Watch, close, read_only, scattered
 from nnplug.testing.layer_cases import ROWS, LayerCase
-from nnplug.testing.outcome import Failure, Skipped
+from nnplug.testing.outcome import Failure, Skipped, sentence
 from nnplug.testing.rig import Rig
 
 FORGOTTEN = 1000.0  # what a gradient holds before it is assigned
@@ -113,27 +113,26 @@ def assigned_gradients(case: LayerCase) -> str:
 def scratch_memory(case: LayerCase) -> str:
     """Scratch memory is written before it is read, and none is kept beyond its step."""
     rig, arena = case.rig(), PoisonedArena()
-    x, other = case.batch(0), case.batch(1)
-    calm = pass_through(rig, x)
+    x, other = case.batch(0, ROWS - 1), case.batch(1, ROWS - 3)  # sizes for which no earlier check left anything behind
     found = []
     for batch in (x, other, x):
-        arena.start(len(batch))
+        arena.start()
         found.append(pass_through(rig, batch, arena=arena))
-    if name := calm.difference(found[0]):
-        raise Failure(
-            f"{name} is another one when ctx.empty gives memory full of NaN: something is read before it was written; "
-            "ctx.empty is no ctx.zeros, fill it first"
-        )
     if name := found[0].difference(found[2]):
         raise Failure(
             f"{name} is another one in a later step on the same batch: an array of ctx.empty is kept beyond its step, "
             "when it belongs to somebody else"
         )
+    if name := pass_through(rig, x).difference(found[0]):
+        raise Failure(
+            f"{name} is another one when ctx.empty gives memory full of NaN: something is read before it was written; "
+            "ctx.empty is no ctx.zeros, fill it first"
+        )
     recycled = Arena()
     for batch in (other, x):
-        recycled.start(len(batch))
+        recycled.start(0)
         last = pass_through(rig, batch, arena=recycled)
-    if name := calm.difference(last):
+    if name := found[0].difference(last):
         raise Failure(
             f"{name} is another one when ctx.empty gives memory that was used before; write it before reading"
         )
@@ -142,10 +141,24 @@ def scratch_memory(case: LayerCase) -> str:
 
 def between_calls(case: LayerCase) -> None:
     """Nothing is kept between calls: two batches may be on their way at once."""
-    x, other = case.batch(0), case.batch(1, ROWS - 2)
+    for rows in (ROWS, ROWS - 2):
+        try:
+            _interleave(case, case.batch(0), case.batch(1, rows))
+        except Failure:
+            raise
+        except Exception as error:
+            raise Failure(
+                f"with a second batch of {rows} rows going forward in between, {sentence(error)}; {NOTHING_KEPT}"
+            ) from error
+
+
+NOTHING_KEPT = "whatever backward needs, forward must return in the cache"
+
+
+def _interleave(case: LayerCase, x: Array, other: Array) -> None:
+    """Forward, forward, backward, backward must give what forward, backward, forward, backward gives."""
     apart, mixed = case.rig(), case.rig()
     alone = [_step(apart, x, 0), _step(apart, other, 1)]
-
     contexts = [mixed.context(seed=0), mixed.context(seed=1)]
     out, cache = mixed.forward(x, contexts[0])
     kept = out.copy()
@@ -156,14 +169,14 @@ def between_calls(case: LayerCase) -> None:
             "return a new array, or one from ctx.empty"
         )
     together = []
-    for ctx, o, c, batch in ((contexts[0], out, cache, x), (contexts[1], out_other, cache_other, other)):
+    for ctx, o, c, seed in ((contexts[0], out, cache, 0), (contexts[1], out_other, cache_other, 1)):
         mixed.fill_gradients(np.nan)
-        together.append(results(mixed, o, mixed.backward(c, mixed.dout(o, len(batch)), ctx)))
+        together.append(results(mixed, o, mixed.backward(c, mixed.dout(o, seed), ctx)))
     for one, both in zip(alone, together, strict=True):
         if name := one.difference(both):
             raise Failure(
                 f"{name} is another one when a second batch went forward in between: something is kept outside the "
-                "cache; whatever backward needs, forward must return in the cache"
+                f"cache; {NOTHING_KEPT}"
             )
 
 
@@ -172,7 +185,7 @@ def _step(rig: Rig, x: Array, seed: int) -> Results:
     out, cache = rig.forward(x, ctx)
     kept = out.copy()
     rig.fill_gradients(np.nan)
-    return results(rig, kept, rig.backward(cache, rig.dout(out, len(x)), ctx))
+    return results(rig, kept, rig.backward(cache, rig.dout(out, seed), ctx))
 
 
 def memory_layout(case: LayerCase) -> None:

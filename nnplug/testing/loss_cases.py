@@ -13,6 +13,7 @@ from nnplug.contracts import Loss
 from nnplug.errors import NnplugError
 from nnplug.registry import Registry
 from nnplug.specs import Array
+from nnplug.testing.arrays import CleanArena
 from nnplug.testing.outcome import Failure, Unsuitable, sentence
 from nnplug.testing.targets import Batch, given_batch, usual_batches
 from nnplug.testing.wording import brief
@@ -38,13 +39,21 @@ class LossCase:
         return evolve(self, batch=batch)
 
     def value_and_grad(self, arena: Arena | None = None) -> tuple[Array, Array]:
-        """What the loss gives for the batch as it is.
+        """What the loss gives for copies of the batch's arrays.
 
         Raises:
             Failure: not a pair of arrays.
         """
-        ctx = Context(training=True, dtype=self.batch.scores.dtype, arena=arena)
-        returned: Any = self.loss.value_and_grad(self.batch.scores, self.batch.targets, ctx)
+        return self.call(self.batch.scores.copy(), self.batch.targets.copy(), arena)
+
+    def call(self, scores: Array, targets: Array, arena: Arena | None = None) -> tuple[Array, Array]:
+        """What the loss gives for these very arrays.
+
+        Raises:
+            Failure: not a pair of arrays.
+        """
+        ctx = Context(training=True, dtype=scores.dtype, arena=arena or CleanArena())
+        returned: Any = self.loss.value_and_grad(scores, targets, ctx)
         if not isinstance(returned, tuple) or len(returned) != 2 or not all(hasattr(a, "shape") for a in returned):
             raise Failure("value_and_grad must return (losses, dscores), two arrays")
         losses, dscores = returned

@@ -24,7 +24,14 @@ ATTEMPTS = 3
 def value_and_grad(case: LossCase) -> None:
     """It takes what check accepts, and gives one loss a row and a gradient in the shape of the scores."""
     scores = case.batch.scores
-    losses, dscores = case.value_and_grad()
+    try:
+        losses, dscores = case.value_and_grad()
+    except Failure:
+        raise
+    except Exception as error:
+        raise Failure(
+            f"check accepts this, but {sentence(error)}; let check refuse with nnplug.DataError what cannot be used"
+        ) from error
     allowed = {scores.shape[:1], scores.shape[:2]}
     if losses.shape not in allowed:
         told = " or ".join(map(str, sorted(allowed, key=len)))
@@ -92,7 +99,7 @@ def writes(case: LossCase) -> None:
     """Scores and targets are not written to, and what is returned shares no memory with them or with one another."""
     batch = case.batch
     watch = Watch(scores=batch.scores, targets=batch.targets)
-    losses, dscores = case.value_and_grad()
+    losses, dscores = case.call(batch.scores, batch.targets)
     if changed := watch.changed():
         raise Failure(f"value_and_grad writes to {changed}; compute into a new array or ctx.empty")
     shared = {"scores": batch.scores, "targets": batch.targets, "losses": losses}

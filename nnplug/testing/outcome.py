@@ -43,8 +43,12 @@ def run(check: Check, cases: Iterable[Any]) -> Result:
     if not notes:
         return Result(check.__name__, "skipped", reasons[0] if reasons else "there was nothing to try it on")
     told = [note for note in dict.fromkeys(notes) if note]
-    ran = "1 case" if len(notes) == 1 else f"{len(notes)} cases"
-    return Result(check.__name__, "passed", "; ".join([ran, *told[:1]]))
+    return Result(check.__name__, "passed", "; ".join([count(len(notes), "case"), *told[:1]]))
+
+
+def count(number: int, noun: str) -> str:
+    """``1 case``, ``2 cases``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @contextmanager

@@ -75,8 +75,10 @@ class ComponentReport:
             yield _wrapped("tried on", "; ".join(self.examples))
         for result in self.having("failed"):
             yield _wrapped("FAILED", f"{result.check}: {result.detail}")
-        for result in self.having("skipped"):
-            yield _wrapped("skipped", f"{result.check}: {result.detail}")
+        reasons = dict.fromkeys(result.detail for result in self.having("skipped"))
+        for reason in reasons:
+            names = ", ".join(result.check for result in self.having("skipped") if result.detail == reason)
+            yield _wrapped("skipped", f"{names}: {reason}")
         if passed := self.having("passed"):
             yield _wrapped("passed", ", ".join(result.check for result in passed))
 

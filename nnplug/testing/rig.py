@@ -16,6 +16,7 @@ from nnplug.contracts import Initializer, Layer
 from nnplug.registry import Registry
 from nnplug.specs import Array, ArraySpec, Params, ParamSpec, Plan
 from nnplug.streams import Streams
+from nnplug.testing.arrays import CleanArena
 from nnplug.testing.outcome import Failure
 
 GAP = 5  # elements between two parameters' gradients, where nobody may write
@@ -77,7 +78,7 @@ class Rig:
 
     def context(self, *, training: bool = True, seed: int = 0, arena: Arena | None = None) -> Context:
         """A context for one step; `forward` and `backward` give the layer a child of it."""
-        return Context(training=training, dtype=self.dtype, seed=seed, arena=arena)
+        return Context(training=training, dtype=self.dtype, seed=seed, arena=arena or CleanArena())
 
     def forward(self, x: Array, ctx: Context) -> tuple[Array, Any]:
         """The layer's out and cache, after a look at what came back.

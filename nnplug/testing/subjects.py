@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 from attrs import frozen
@@ -24,7 +23,7 @@ class Subject:
         name: its registry name, or its class's name.
         origin: where it comes from.
         cls: its class; None if it cannot be loaded.
-        module: the module that its entry point names; "" where there is none.
+        module: the module that the entry point of an installed distribution names; "" where there is none.
         component: the component itself, where one was given instead of a class.
         error: why it cannot be loaded.
     """
@@ -67,7 +66,7 @@ def _of_class(cls: type, component: Any, kind: str | None, registry: Registry) -
         check_component(KINDS[found], name, cls)
     except PluginError as error:
         return Subject(found, name, f"module {cls.__module__}", error=str(error))
-    return Subject(found, name, f"module {cls.__module__}", cls, _importable(cls.__module__), component)
+    return Subject(found, name, f"module {cls.__module__}", cls, component=component)
 
 
 def _entries(registry: Registry) -> list[Entry]:
@@ -99,11 +98,8 @@ def _named(target: str, kind: str | None, registry: Registry) -> list[Subject]:
     if own:
         return [_of_entry(entry, registry) for entry in own]
     known = sorted({name for entry in entries for name in (entry.name, entry.distribution)})
-    raise RegistryError(
-        f"no component and no distribution with components is called {target!r}{suggest(bare, known)}"
-        if suggest(bare, known)
-        else f"no component and no distribution with components is called {target!r}; `nnplug plugins` lists all"
-    )
+    hint = suggest(bare, known) or "; `nnplug plugins` lists what there is"
+    raise RegistryError(f"no component and no distribution with components is called {target!r}{hint}")
 
 
 def _provides(registry: Registry, kind: str, name: str) -> bool:
@@ -120,12 +116,5 @@ def _of_entry(entry: Entry, registry: Registry, component: Any = None) -> Subjec
         cls = registry.get(entry.kind, entry.qualified)
     except RegistryError as error:
         return Subject(entry.kind, entry.name, origin, error=str(error))
-    return Subject(entry.kind, entry.name, origin, cls, _importable(entry.module), component)
-
-
-def _importable(module: str) -> str:
-    """The module's name if another Python would find it, else nothing."""
-    try:
-        return module if module != "__main__" and find_spec(module) is not None else ""
-    except (ImportError, ValueError):
-        return ""
+    installed = entry.module if entry.version else ""  # what is registered in this process has no version
+    return Subject(entry.kind, entry.name, origin, cls, installed, component)
