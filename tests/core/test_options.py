@@ -240,3 +240,4 @@ def test_paths_are_joined_and_printable():
     assert join("", "model") == "model"
     assert join("model", "l2") == "model.l2"
     assert join("model", "\x1b[2J") == r"model.\x1b[2J"
+    assert join("", "\x1b[2J") == r"\x1b[2J"

@@ -543,6 +543,19 @@ def test_name_of_an_unregistered_class():
     assert Registry().name_of(Same(), default="mine") == "mine"
 
 
+def test_name_of_imports_nothing_of_others(run_python):
+    """Only what comes from the class's own package is looked into."""
+    loaded = run_python(
+        """
+        import sys
+        from nnplug import Callback, Registry
+        print(Registry().name_of(Callback(), default="mine"))
+        print([module for module in sys.modules if module.startswith("nnplug_builtins")])
+        """
+    )
+    assert loaded.split() == ["mine", "[]"]
+
+
 def test_name_of_a_class_whose_plugin_is_broken(install):
     """It has no name; with a default nothing is raised, for the class itself may be fine."""
     install(modules={"acme_twice": LAYER + HOOK.replace("twice", "wrong")})
