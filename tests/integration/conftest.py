@@ -1,10 +1,11 @@
-"""What the tests of the command line share."""
+"""What the integration tests share: the command line, here or in a process of its own; a place to install into."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import venv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from attrs import frozen
 
 import nnplug
 from nnplug.cli.main import main
+
+ROOT = Path(__file__).parents[2]
 
 CONFIG = """
 [data]
@@ -141,3 +144,37 @@ def layer_code() -> Callable[..., str]:
         return before + LAYER.format(name=name, doc=doc, forward=forward)
 
     return code
+
+
+class Environment:
+    """A fresh virtual environment that holds nnplug, pytest and what builds distributions, and sees nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        venv.create(folder, with_pip=True)
+        self.scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
+        # hatchling and editables are there before, so that no distribution fetches them for a build of its own.
+        self._pip(folder, "hatchling>=1.27", "editables", "pytest>=8.2")
+        self.install(ROOT, dependencies=True)
+
+    def install(self, *distributions: Path, editable: bool = False, dependencies: bool = False) -> None:
+        """Install distributions from their sources."""
+        words = [word for path in distributions for word in (["-e", path] if editable else [path])]
+        self._pip(self.scripts, "--no-build-isolation", *([] if dependencies else ["--no-deps"]), *words)
+
+    def _pip(self, cwd: Path, *args: object) -> None:
+        done = self.run("python", "-m", "pip", "install", "--quiet", *args, cwd=cwd)
+        assert done.code == 0, done.out + done.err
+
+    def run(self, program: str, *args: object, cwd: Path) -> Done:
+        """Run one of the environment's programs in a folder."""
+        settings = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        settings |= {"NNPLUG_OFFLINE": "1", "PYTHONNOUSERSITE": "1", "PYTHONIOENCODING": "utf-8"}
+        command = [str(self.scripts / program), *map(str, args)]
+        done = subprocess.run(command, cwd=cwd, env=settings, capture_output=True, encoding="utf-8", timeout=120)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment for distributions to be installed into."""
+    return Environment(tmp_path_factory.mktemp("environment"))

@@ -1,0 +1,5 @@
+from nnplug.testing import check
+
+
+def test_residual():
+    check("residual")
