@@ -2,8 +2,8 @@
 
     NNPLUG_DATA_DIR=... python tests/bench/compare [W1 W2 W3 W4] [--rounds 7] [--json FILE] [--markdown FILE]
 
-Needs the MNIST files and ``pip install -e ".[bench]"``. Each contestant has a process of its own; they take turns, round
-by round, so that a machine whose speed drifts is unfair to nobody. Medians over the rounds.
+Needs the MNIST files and ``pip install -e ".[bench]"``. Each contestant has a process of its own; they take turns,
+round by round, so that a machine whose speed drifts is unfair to nobody. Medians over the rounds.
 """
 
 from __future__ import annotations
