@@ -66,6 +66,7 @@ def converted(value: Any, hint: Any) -> tuple[Any, list[str]]:
         (tuple[int, ...], [], ()),
         (tuple[float, float], [0, 1], (0.0, 1.0)),
         (tuple[int, str], [1, "x"], (1, "x")),
+        (tuple[int], [1], (1,)),
         (tuple[tuple[int, ...], ...], [[1], [], [2, 3]], ((1,), (), (2, 3))),
         (tuple[float, ...] | Literal["balanced"] | None, "balanced", "balanced"),
         (tuple[float, ...] | Literal["balanced"] | None, [1, 2], (1.0, 2.0)),
@@ -309,7 +310,8 @@ def test_what_is_no_component_is_refused(value):
 
 
 @pytest.mark.parametrize(
-    ("error", "message"), [(ValueError("x must be 0 today"), "x must be 0 today"), (ValueError(), "ValueError")]
+    ("error", "message"),
+    [(ValueError("x must be 0 today"), "x must be 0 today"), (ValueError(), "ValueError"), (KeyError(3), "3")],
 )
 def test_a_component_that_refuses_its_options_when_it_is_made(error, message):
     """An error from ``__attrs_post_init__`` is told like a validator's, at the component's path."""
