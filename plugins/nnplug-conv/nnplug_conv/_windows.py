@@ -63,11 +63,11 @@ def image_shape(layer: str, x: ArraySpec) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def check_fits(layer: str, size: int, height: int, width: int) -> None:
-    """Refuse windows larger than the image.
+def check_fits(layer: str, size: int, height: int, width: int, more: str = "") -> None:
+    """Refuse windows larger than the image; ``more`` is said of its size.
 
     Raises:
         ShapeError: with both sizes.
     """
     if size > height or size > width:
-        raise ShapeError(f"{layer} has windows of {size}x{size}, larger than the image of {height}x{width}")
+        raise ShapeError(f"{layer} has windows of {size}x{size}, larger than the image of {height}x{width}{more}")

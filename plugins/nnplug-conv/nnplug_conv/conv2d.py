@@ -48,7 +48,7 @@ class Conv2d(Layer):
         """
         channels, height, width = image_shape("conv2d", x)
         height, width = height + 2 * self.padding, width + 2 * self.padding
-        check_fits("conv2d", self.size, height, width)
+        check_fits("conv2d", self.size, height, width, ", padding included" if self.padding else "")
         area = self.size * self.size
         shape = (self.filters, channels, self.size, self.size)
         return Plan(
