@@ -50,12 +50,14 @@ class Rows:
         return Rows(self.x, self.y, self.weight, self._dtype, self._scale, chosen)
 
     def converted(self) -> Rows:
-        """The same rows with x cast and scaled in memory, where it is small enough for that to be worth it."""
-        ready = self._scale is None and self.x.dtype == self._dtype
+        """The same rows with x cast, scaled and contiguous, where it is small enough for that to be worth it."""
         mapped = isinstance(self.x, np.memmap) or not isinstance(self.x, np.ndarray)
-        if ready or mapped or self.x.size * self._dtype.itemsize > CONVERT_UP_TO:
+        if mapped or self.x.size * self._dtype.itemsize > CONVERT_UP_TO:
             return self
-        x = rescale(self.x, self._dtype, self._scale, aligned_empty(self.x.shape, self._dtype))
+        if self._scale is None and self.x.dtype == self._dtype and self.x.flags.c_contiguous:
+            return self
+        memory = aligned_empty(self.x.shape, self._dtype)
+        x = rescale(np.ascontiguousarray(self.x), self._dtype, self._scale, memory)
         return Rows(x, self.y, self.weight, self._dtype, None, self.index)
 
     def batches(self, batch_size: int, rng: Generator | None, start: int = 0) -> Iterator[Batch]:
@@ -85,13 +87,16 @@ class _Gather:
         self._rows = rows
         shape = (batch_size, *rows.x.shape[1:])
         self._ready = rows._scale is None and rows.x.dtype == rows._dtype
+        self._contiguous = isinstance(rows.x, np.ndarray) and rows.x.flags.c_contiguous
         self._raw = aligned_empty(shape, rows.x.dtype)
         self._x = self._raw if self._ready else aligned_empty(shape, rows._dtype)
 
     def __call__(self, index: Array) -> Batch:
         rows, n = self._rows, len(index)
-        if isinstance(rows.x, np.ndarray):
+        if self._contiguous:
             raw = rows.x.take(index, 0, self._raw[:n], "clip")
+        elif isinstance(rows.x, np.ndarray):
+            raw = rows.x[index]  # take would copy all of x first
         else:
             index = np.sort(index)  # array-likes on disk read ascending rows, and order within a batch is no matter
             raw = np.asarray(rows.x[index])
@@ -153,6 +158,7 @@ def open_split(split: Any, name: str, dtype: np.dtype[Any], scale: Scale | None)
     _check_x(x, name)
     if y.ndim == 0 or len(y) != len(x):
         raise DataError(f"the {name} split has {len(x)} rows in x but {y.size if y.ndim == 0 else len(y)} in y")
+    y = np.ascontiguousarray(y)  # a column of a table is not, and each batch would copy all of it
     if y.dtype.kind not in "biuf":
         raise DataError(f"the {name} split's targets have dtype {y.dtype}; give numbers, for classes 0 to C-1")
     if weight is not None:
