@@ -98,6 +98,45 @@ def test_shuffled_batches_use_the_same_memory_again() -> None:
         tracemalloc.stop()
 
 
+LAYOUTS: dict[str, Any] = {
+    "fortran": np.asfortranarray,
+    "every second row": lambda x: np.repeat(x, 2, axis=0)[::2],
+    "some columns": lambda x: np.hstack([x, x])[:, : x.shape[1]],
+    "backwards": lambda x: x[::-1].copy()[::-1],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("raw", "scale"), [("float32", None), ("uint8", (1.0, 0.5)), ("float64", None)])
+def test_other_memory_layouts_give_the_same_batches(layout: str, raw: str, scale: Any) -> None:
+    """However x lies in memory, ahead of training or batch by batch, its batches are the same bytes."""
+    x = generator().integers(0, 200, (60, 8)).astype(raw)
+    other = LAYOUTS[layout](x)
+    assert not other.flags.c_contiguous
+    expected = collect(open_split((x, np.arange(60)), "train", F32, scale), 16, generator())
+    source: Any = open_split((other, np.arange(60)), "train", F32, scale)
+    for found in (source, source.converted()):
+        for a, b in zip(expected, collect(found, 16, generator()), strict=True):
+            assert a[0].tobytes() == b[0].tobytes()
+            np.testing.assert_array_equal(a[1], b[1])
+    assert source.converted().x.flags.c_contiguous
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_layout_makes_a_batch_copy_all_of_the_data(layout: str) -> None:
+    """A batch of few rows takes the memory of few rows, of x and of y (a column of a table)."""
+    x = LAYOUTS[layout](np.zeros((20_000, 16), np.float32))
+    y = np.zeros((20_000, 16), int)[:, 3]
+    batches = open_split((x, y), "train", F32, None).batches(64, generator())
+    next(batches)
+    tracemalloc.start()
+    try:
+        next(batches)
+        assert tracemalloc.get_traced_memory()[1] < 20_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_batches_never_write_to_the_data() -> None:
     """What the caller gave is read only: whatever is done to a batch, and to read-only arrays too."""
     x = np.arange(30, dtype=np.uint8).reshape(10, 3)
