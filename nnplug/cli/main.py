@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "Predict with a trained model.",
     "show": "Show what there is to build with: layers, losses, presets.",
     "plugins": "List the installed plugins and what became of them.",
+    "check": "Hold a plugin against its contract.",
     "new-plugin": "Write a distribution to start a plugin of your own from.",
 }
 

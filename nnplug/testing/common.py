@@ -69,7 +69,7 @@ def _table(case: ComponentCase) -> Any:
 
 
 def unknown_options(case: ComponentCase) -> None:
-    """An option that does not exist is refused, and so is a value of the wrong type."""
+    """A config with an option that does not exist is refused."""
     cls = type(case.component)
     problems: list[Any] = []
     table = {**_table(case), UNKNOWN: 1}

@@ -121,4 +121,9 @@ class Report:
         }
 
     def __str__(self) -> str:
-        return "\n\n".join(str(component) for component in self.components)
+        texts = [str(component) for component in self.components]
+        if len(texts) > 1:
+            failed = [f"{c.kind.replace('_', ' ')} {c.name!r}" for c in self.components if not c.passed]
+            told = f"failed: {', '.join(failed)}" if failed else "all passed"
+            texts.append(f"{self.target}: {len(self.components)} components, {told}")
+        return "\n\n".join(texts)

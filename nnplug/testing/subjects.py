@@ -91,7 +91,7 @@ def _named(target: str, kind: str | None, registry: Registry) -> list[Subject]:
     kinds = [k for k in KINDS if _provides(registry, k, target)]
     if len(kinds) > 1:
         told = " and ".join(article(k) for k in kinds)
-        raise RegistryError(f"{target!r} is the name of {told}; say which, with kind={kinds[0]!r}")
+        raise RegistryError(f"{target!r} is the name of {told}; say which: kind={kinds[0]!r}, or --kind {kinds[0]}")
     if kinds:
         return [_of_entry(registry.find(kinds[0], target), registry)]
     own = [entry for entry in entries if normalise(entry.distribution) == normalise(target)]
