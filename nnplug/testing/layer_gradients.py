@@ -52,11 +52,11 @@ class Probe:
         self.case, self.point = case, point
         self.rig = case.rig(seed=point.seed)
         self.x = case.batch(point.seed, point.rows)
-        self.rig.settle(self.x)
+        self.rig.settle(self.x.copy())
         self.before = self.rig.fill_gradients(np.random.default_rng([point.seed, 2]))
         ctx = self.rig.context(training=point.training)
         self.rig.reset()
-        out, cache = self.rig.forward(self.x, ctx)
+        out, cache = self.rig.forward(self.x.copy(), ctx)
         self.dout = self.rig.dout(out, point.seed)
         dx = self.rig.backward(cache, self.dout.copy(), ctx, need_dx=case.floating)
         self.dx = None if dx is None else np.array(dx)
@@ -65,7 +65,7 @@ class Probe:
     def objective(self, dout: Array) -> float:
         """``sum(out * dout)``, whose gradient with respect to out is dout."""
         self.rig.reset()
-        out, _ = self.rig.forward(self.x, self.rig.context(training=self.point.training))
+        out, _ = self.rig.forward(self.x.copy(), self.rig.context(training=self.point.training))
         return float(np.vdot(out, dout))
 
     def array(self, name: str) -> Array:

@@ -117,13 +117,13 @@ def scratch_memory(case: LayerCase) -> str:
     found = []
     for batch in (x, other, x):
         arena.start()
-        found.append(pass_through(rig, batch, arena=arena))
+        found.append(pass_through(rig, batch.copy(), arena=arena))
     if name := found[0].difference(found[2]):
         raise Failure(
             f"{name} is another one in a later step on the same batch: an array of ctx.empty is kept beyond its step, "
             "when it belongs to somebody else"
         )
-    if name := pass_through(rig, x).difference(found[0]):
+    if name := pass_through(rig, x.copy()).difference(found[0]):
         raise Failure(
             f"{name} is another one when ctx.empty gives memory full of NaN: something is read before it was written; "
             "ctx.empty is no ctx.zeros, fill it first"
@@ -131,7 +131,7 @@ def scratch_memory(case: LayerCase) -> str:
     recycled = Arena()
     for batch in (other, x):
         recycled.start(0)
-        last = pass_through(rig, batch, arena=recycled)
+        last = pass_through(rig, batch.copy(), arena=recycled)
     if name := found[0].difference(last):
         raise Failure(
             f"{name} is another one when ctx.empty gives memory that was used before; write it before reading"
@@ -158,11 +158,11 @@ NOTHING_KEPT = "whatever backward needs, forward must return in the cache"
 def _interleave(case: LayerCase, x: Array, other: Array) -> None:
     """Forward, forward, backward, backward must give what forward, backward, forward, backward gives."""
     apart, mixed = case.rig(), case.rig()
-    alone = [_step(apart, x, 0), _step(apart, other, 1)]
+    alone = [_step(apart, x.copy(), 0), _step(apart, other.copy(), 1)]
     contexts = [mixed.context(seed=0), mixed.context(seed=1)]
-    out, cache = mixed.forward(x, contexts[0])
+    out, cache = mixed.forward(x.copy(), contexts[0])
     kept = out.copy()
-    out_other, cache_other = mixed.forward(other, contexts[1])
+    out_other, cache_other = mixed.forward(other.copy(), contexts[1])
     if not np.array_equal(kept, out, equal_nan=True):
         raise Failure(
             "what forward returned changes when forward is called again: it writes into an array that it keeps; "
@@ -192,11 +192,11 @@ def memory_layout(case: LayerCase) -> None:
     """The numbers count, not how they lie in memory: x and dout may be slices, or transposed."""
     rig = case.rig()
     x = case.batch(0)
-    right = pass_through(rig, x)
+    right = pass_through(rig, x.copy())
     dout = rig.dout(right.out, 0)
     for word, view in scattered(x):
-        if name := right.difference(pass_through(rig, view, dout)):
+        if name := right.difference(pass_through(rig, view, dout.copy())):
             raise Failure(f"{name} is another one when x is {word}; use shapes and axes, not the order in memory")
     for word, view in scattered(dout):
-        if name := right.difference(pass_through(rig, x, view)):
+        if name := right.difference(pass_through(rig, x.copy(), view)):
             raise Failure(f"{name} is another one when dout is {word}; use shapes and axes, not the order in memory")

@@ -43,7 +43,7 @@ def float32(case: LayerCase) -> None:
         rig = case.rig("float32")
         x, ctx = case.batch(0, dtype="float32"), rig.context(training=training)
         out, cache = rig.forward(x, ctx)
-        found = {"out": out.dtype}
+        found = {"out": out.dtype} if case.floating or rig.plan.out.dtype.kind == "f" else {}
         if case.floating:
             found["plan's out"] = rig.plan.out.dtype
         dx = rig.backward(cache, rig.dout(out, 0), ctx)
@@ -69,9 +69,9 @@ def inference(case: LayerCase) -> None:
     """Outside training the result does not depend on chance, and state stays as it is."""
     rig = case.rig()
     x = case.batch(0)
-    rig.settle(x)
+    rig.settle(x.copy())
     watch = Watch(state=rig.state)
-    outs = [pass_through(rig, x, training=False, seed=seed).out for seed in (0, 1)]
+    outs = [pass_through(rig, x.copy(), training=False, seed=seed).out for seed in (0, 1)]
     if changed := watch.changed():
         raise Failure(f"{changed} is changed where ctx.training is false; running statistics move in training alone")
     if not np.array_equal(outs[0], outs[1], equal_nan=True):
@@ -82,11 +82,11 @@ def rows(case: LayerCase) -> None:
     """Outside training each row's result is its own, whatever the other rows of the batch are."""
     rig = case.rig()
     x = case.batch(0)
-    rig.settle(x)
-    together, _ = rig.forward(x, rig.context(training=False))
+    rig.settle(x.copy())
+    together, _ = rig.forward(x.copy(), rig.context(training=False))
     together = together.copy()
     for i in (0, len(x) - 1):
-        alone, _ = rig.forward(x[i : i + 1], rig.context(training=False))
+        alone, _ = rig.forward(x[i : i + 1].copy(), rig.context(training=False))
         if not close(alone[0], together[i]):
             raise Failure(
                 f"outside training, row {i} gives another result alone than in a batch of {len(x)}; "

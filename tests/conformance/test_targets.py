@@ -145,7 +145,7 @@ def test_examples_and_inputs():
     """Given as arguments: components, and batches, shapes or specs of samples."""
     report = check(Named, examples=[Named("de"), Named("fr")], inputs=[BATCH])
     assert report.components[0].examples == ("Named(language='de')", "Named(language='fr')")
-    check("relu", inputs=[(2, 11), ArraySpec((3,), "float32")])
+    check("relu", inputs=[(2, 11), ArraySpec((3,), "float32"), ArraySpec((3,), "int64")])
     refused = examine(Named("de"), inputs=[(3,)])
     assert "plan refuses the input given: needs samples (2, 11)" in details(refused)["examples"]
 
