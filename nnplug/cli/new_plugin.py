@@ -68,7 +68,7 @@ def command(distribution: str, kind: str | None, out: Path) -> None:
             "choose another name, or another place with --out"
         ) from None
     for path in write(folder, kind, words):
-        say(printable(str(path)))
+        say(printable(path.as_posix()))
     say(f"\n{article(words['kind']).capitalize()} {words['name']!r} that works; make it yours. Next:", err=True)
     say(f'  pip install -e "{printable(str(folder))}[test]"\n  pytest {printable(str(folder))}', err=True)
 

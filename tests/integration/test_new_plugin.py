@@ -100,7 +100,7 @@ def test_says_what_it_wrote_and_what_comes_next(cli, tmp_path):
     files = [".github/workflows/test.yml", ".gitignore", "README.md", "example.toml", "nnplug_swish/__init__.py"]
     files += ["nnplug_swish/py.typed", "nnplug_swish/swish.py", "pyproject.toml", "tests/test_swish.py"]
     assert done.code == 0
-    assert done.out.splitlines() == [str(folder / file) for file in files]
+    assert done.out.splitlines() == [f"new/nnplug-swish/{file}" for file in files]
     found = [path for path in Path("new").rglob("*") if path.is_file()]
     assert sorted(found) == sorted(folder / file for file in files)
     assert done.err == (
