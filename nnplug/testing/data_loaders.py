@@ -21,6 +21,7 @@ from nnplug.testing.wording import brief
 SPLITS = ("train", "validation", "test")
 BATCH = 32
 CHUNK = 4096  # rows of an array-like that are looked at together
+CHUNKS = 50  # so many are looked at
 
 
 @attrs.frozen(eq=False)
@@ -84,15 +85,29 @@ def splits(case: LoaderCase) -> str:
         except DataError as error:
             raise Failure(f"{error}") from error
     for name, x, y in case.arrays():
-        for start in range(0, len(x), CHUNK):
-            if not np.isfinite(np.asanyarray(x[start : start + CHUNK], np.float64)).all():
-                raise Failure(f"the {name} split's x holds NaN or infinity among the rows from {start} on")
+        for rows in _chunks(len(x)):
+            if not np.isfinite(np.asanyarray(x[rows], np.float64)).all():
+                raise Failure(f"the {name} split's x holds NaN or infinity among the rows {rows.start} to {rows.stop}")
         if not np.isfinite(y).all():
             raise Failure(f"the {name} split's y holds NaN or infinity")
     scale = case.data.scale
     if scale is not None and not (all(map(isfinite, scale)) and scale[1] != 0):
         raise Failure(f"scale must be two finite numbers, offset and factor, and the factor not 0, it is {scale}")
     return ", ".join(name for name, _ in case.splits())
+
+
+def _chunks(rows: int) -> Iterator[slice]:
+    """All rows in pieces; of very many, pieces from the first row to the last."""
+    starts = np.unique(np.linspace(0, max(0, rows - CHUNK), min(CHUNKS, -(-rows // CHUNK))).astype(int))
+    return (slice(int(start), int(start) + CHUNK) for start in starts)
+
+
+def _equal(one: Any, two: Any) -> bool:
+    """Whether two array-likes hold the same, without reading either as a whole."""
+    if tuple(one.shape) != tuple(two.shape):
+        return False
+    pairs = ((np.asanyarray(one[rows]), np.asanyarray(two[rows])) for rows in _chunks(len(one)))
+    return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs)
 
 
 def alike(case: LoaderCase) -> None:
@@ -108,7 +123,7 @@ def alike(case: LoaderCase) -> None:
                     f"a row of {what} is {other.shape[1:]} {other.dtype} in {name}, "
                     f"but {one.shape[1:]} {one.dtype} in {first}"
                 )
-        if x is x_first or (x.shape == x_first.shape and np.array_equal(x, x_first)):
+        if _equal(x, x_first):
             raise Failure(f"{name} holds the same rows as {first}: what was learned from cannot be tested on")
 
 
@@ -148,7 +163,7 @@ def loaded_twice(case: LoaderCase) -> None:
     other = {name: (x, y) for name, x, y in LoaderCase(case.loader, again).arrays()}
     for name, x, y in case.arrays():
         for what, one, two in (("x", x, other[name][0]), ("y", y, other[name][1])):
-            if one.shape != two.shape or not np.array_equal(one, two, equal_nan=one.dtype.kind == "f"):
+            if not _equal(one, two):
                 raise Failure(
                     f"loaded twice, {what} of {name} differs; where rows are shuffled or held out, let an option "
                     "`seed` decide how, with numpy.random.default_rng(seed)"

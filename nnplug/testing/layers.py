@@ -15,7 +15,7 @@ from nnplug.testing.layer_memory import (
     scratch_memory,
     writes,
 )
-from nnplug.testing.outcome import Failure, Skipped
+from nnplug.testing.outcome import Failure, Skipped, count
 from nnplug.testing.rig import NAME, RecordingContext
 
 
@@ -100,19 +100,22 @@ def children(case: LayerCase) -> str:
     planned = set(rig.plan.children)
     if not planned:
         raise Skipped("the layer plans no children")
-    asked: set[str] = set()
+    learning = {name for name in planned if rig.grads[name]}
+    forward: set[str] = set()
+    backward: set[str] = set()
     for training in (True, False):
-        ctx = RecordingContext(training=training, path=NAME)
-        out, cache = case.layer.forward(rig.params, case.batch(0), ctx)
-        case.layer.backward(rig.params, rig.grads, cache, rig.dout(out, 0), ctx)
-        asked |= ctx.asked
-    if unheard := sorted(planned - asked):
-        name = unheard[0]
-        raise Failure(
-            f"plan names the child {name!r}, but ctx.child({name!r}) is never asked for; "
-            f"call child.forward(params[{name!r}], x, ctx.child({name!r})), and likewise backward"
-        )
-    return f"{len(planned)} children"
+        down, up = (RecordingContext(training=training, path=NAME) for _ in range(2))
+        out, cache = case.layer.forward(rig.params, case.batch(0), down)
+        case.layer.backward(rig.params, rig.grads, cache, rig.dout(out, 0), up)
+        forward |= down.asked
+        backward |= up.asked
+    for who, unheard in (("forward", planned - forward), ("backward", learning - backward)):
+        for name in sorted(unheard):
+            raise Failure(
+                f"plan names the child {name!r}, but {who} never asks for ctx.child({name!r}); call "
+                f"child.forward(params[{name!r}], x, ctx.child({name!r})), and likewise backward"
+            )
+    return count(len(planned), "planned child", "planned children")
 
 
 CHECKS = (

@@ -107,7 +107,7 @@ def writes(case: MetricCase) -> None:
 def direction(case: MetricCase) -> str:
     """Perfect predictions are better than random ones, in the direction that higher_is_better says."""
     batch = case.batch
-    if batch.sort == "targets":
+    if batch.given:
         raise Skipped("which scores would be perfect for targets that were given, nobody can guess")
     higher = case.metric.higher_is_better
     best = (max if higher else min)(case.value(evolve(batch, scores=scores)) for scores in _perfect(batch))

@@ -46,9 +46,9 @@ def run(check: Check, cases: Iterable[Any]) -> Result:
     return Result(check.__name__, "passed", "; ".join([count(len(notes), "case"), *told[:1]]))
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, plural: str = "") -> str:
     """``1 case``, ``2 cases``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
 @contextmanager

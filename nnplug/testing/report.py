@@ -72,7 +72,8 @@ class ComponentReport:
         counts = (f"{len(self.having(s))} {s}" for s in ("passed", "failed", "skipped") if self.having(s))
         yield f"{self.kind.replace('_', ' ')} {self.name!r} ({self.origin}): {', '.join(counts)}"
         if self.examples:
-            yield _wrapped("tried on", "; ".join(self.examples))
+            extent = next((result.detail for result in self.results if result.check == "examples"), "")
+            yield _wrapped("tried on", f"{'; '.join(self.examples)} ({extent})")
         for result in self.having("failed"):
             yield _wrapped("FAILED", f"{result.check}: {result.detail}")
         reasons = dict.fromkeys(result.detail for result in self.having("skipped"))

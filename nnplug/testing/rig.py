@@ -64,7 +64,8 @@ class Rig:
             else:
                 initializer: Initializer = registry.create("initializer", spec.init)
                 start = np.asarray(initializer(streams.fresh("initialise", path), spec, np.dtype("float64")))
-            return start + JITTER * streams.fresh("jitter", path).uniform(-1, 1, start.shape)
+            moved = JITTER * streams.fresh("jitter", path).uniform(-1, 1, start.shape)
+            return np.where(start == 0, moved, start * (1 + moved))  # what starts positive stays positive
 
         self._buffers = Buffers.allocate(self.plan, layout, dtype, initialise)
         self.params: Params = self._buffers.params

@@ -21,11 +21,13 @@ class Batch:
         sort: what the targets are: ``class indices``, ``one-hot rows``, ``values``, ``labels`` or ``signs``.
         scores: the scores, float64, the first axis rows.
         targets: the targets.
+        given: whether somebody gave them: then nobody knows what other scores would be fine.
     """
 
     sort: str
     scores: Array = field(eq=False, repr=False)
     targets: Array = field(eq=False, repr=False)
+    given: bool = False
 
     @property
     def spec(self) -> ArraySpec:
@@ -39,7 +41,7 @@ class Batch:
 
     def take(self, rows: slice | list[int] | Array) -> Batch:
         """Some of the rows."""
-        return Batch(self.sort, self.scores[rows], self.targets[rows])
+        return Batch(self.sort, self.scores[rows], self.targets[rows], self.given)
 
     def __str__(self) -> str:
         columns = self.targets.shape[1:]
@@ -73,4 +75,4 @@ def given_batch(scores: Array, targets: Array) -> Batch:
     """A batch that somebody gave: integers, one for each row of several scores, are class indices."""
     scores, targets = np.asarray(scores), np.asarray(targets)
     classes = targets.dtype.kind in "iu" and targets.ndim == scores.ndim - 1 and scores.shape[-1] > 1
-    return Batch("class indices" if classes else "targets", scores.astype(np.float64), targets)
+    return Batch("class indices" if classes else "targets", scores.astype(np.float64), targets, given=True)

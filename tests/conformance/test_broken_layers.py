@@ -496,6 +496,20 @@ class Around(Layer):
         return self.inner.backward(params["f"], grads["f"], cache, dout, ctx)
 
 
+@frozen
+class HalfAround(Around):
+    """Does so in backward alone."""
+
+    inner: Layer | str = field(factory=Dense)
+
+    def plan(self, x):
+        plan = self.inner.plan(x)
+        return Plan(out=plan.out, children={"f": (self.inner, plan)})
+
+    def forward(self, params, x, ctx):
+        return self.inner.forward(params["f"], x, ctx.child("f"))
+
+
 BROKEN = [
     (TransposedWeights, "parameter_gradients", "the gradient of W is wrong, off by", "it is transposed"),
     (TransposedShape, "plan", "could not broadcast", "it is transposed: (A.T @ B).T is B.T @ A"),
@@ -545,7 +559,8 @@ BROKEN = [
     (NeedsText, "examples", "NeedsText needs the option 'language', a text", "NNPLUG_EXAMPLES = [NeedsText(...)]"),
     (ListOption, "immutable", "it has no hash", "let options be tuples instead of lists"),
     (ForgottenKey, "plan", "KeyError: 'weights'"),
-    (Around, "children", "ctx.child('f') is never asked for"),
+    (Around, "children", "forward never asks for ctx.child('f')"),
+    (HalfAround, "children", "backward never asks for ctx.child('f')"),
 ]
 
 

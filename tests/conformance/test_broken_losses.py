@@ -280,3 +280,27 @@ def test_inputs_that_are_refused():
     (failed,) = report.components[0].having("failed")
     assert failed.check == "examples"
     assert "check refuses the targets given: needs class indices (N,)" in failed.detail
+
+
+@frozen
+class LogLoss(Loss):
+    """A good loss of scores that are probabilities already, which nobody could guess."""
+
+    def value_and_grad(self, scores, targets, ctx):
+        t = targets.astype(scores.dtype)
+        losses = -(t * np.log(scores) + (1 - t) * np.log(1 - scores))
+        return losses.sum(axis=1), (scores - t) / (scores * (1 - scores))
+
+    def check(self, scores, targets):
+        if targets.shape[1:] != scores.shape or not ((targets >= 0) & (targets <= 1)).all() or len(scores.shape) != 1:
+            raise DataError(f"needs labels from 0 to 1, {scores.shape} a row")
+
+
+def test_scores_that_are_given_stay_near():
+    """Where only some scores make sense, those that are given are hardly moved, and never to 10,000."""
+    (failed,) = examine(LogLoss).components[0].having("failed")
+    assert "give inputs=[(scores, targets)]" in failed.detail
+    rng = np.random.default_rng(0)
+    report = check(LogLoss, inputs=[(rng.uniform(0.2, 0.8, (6, 3)), rng.integers(0, 2, (6, 3)))])
+    skipped = {result.check: result.detail for result in report.components[0].having("skipped")}
+    assert skipped["large_scores"] == "scores were given, and how far others may go nobody knows"
