@@ -374,6 +374,6 @@ def test_numerical_gradients_of_some_parameters() -> None:
     x, y, _ = batch("one affine", model, 0)
     assert list(model.numerical_gradients(x, y, names=["affine1.b"])) == ["affine1.b"]
     with pytest.raises(
-        nnplug.NnplugError, match=r"^the model has no parameter 'affine1.w'; did you mean 'affine1.W'\?$"
+        nnplug.NnplugError, match=r"^the model has no parameter 'afine1.W'; did you mean 'affine1.W'\?$"
     ):
-        model.numerical_gradients(x, y, names=["affine1.w"])
+        model.numerical_gradients(x, y, names=["afine1.W"])
