@@ -15,6 +15,7 @@ from nnplug.contracts import Callback, DataLoader, Layer, Loss, Metric, UpdateRu
 from nnplug.errors import ConfigError, Problem
 from nnplug.filling import INVALID, convert, fill
 from nnplug.registry import Registry
+from nnplug.switches import Switches
 
 Split = Literal["train", "validation", "test"]
 
@@ -87,11 +88,13 @@ class PluginsConfig:
         disable: distributions, or dist:name, that are not used.
         only: if given, no other distributions are used.
         prefer: distributions that win where several provide a name.
+        autoload: false: nothing installed is used but what ``only`` lists.
     """
 
     disable: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     prefer: tuple[str, ...] = ()
+    autoload: bool = True
 
 
 @frozen
@@ -160,7 +163,7 @@ def parse(raw: Mapping[str, Any], registry: Registry, source: str = "") -> tuple
     """
     plugins = convert(raw.get("plugins", {}), PluginsConfig, "plugins", registry, problems=[])
     if plugins is not INVALID:  # if it is, that is told with everything else
-        registry = registry.configured(plugins.prefer, plugins.disable, plugins.only)
+        registry = registry.configured(Switches(plugins.prefer, plugins.disable, plugins.only, plugins.autoload))
     return build_section(Experiment, raw, registry, source=source), registry
 
 

@@ -1,15 +1,15 @@
-"""Discovery: which plugins are installed, and loading one of them without trusting it."""
+"""Loading one plugin without trusting it."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import re
 import types
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import attrs
 import pluggy
 
 from nnplug import hookspecs
@@ -18,82 +18,21 @@ from nnplug.hookspecs import KINDS, Kind
 from nnplug.naming import printable, suggest
 from nnplug.options import options_of, show
 
-if TYPE_CHECKING:
-    from importlib.metadata import Distribution
-
 API_VERSION = 1
-CORE = "nnplug"  # the distribution whose plugins are the built-ins
-PRESETS = "nnplug.presets"
-NOT_INSTALLED = (
-    "nnplug is on the path but not installed, so its plugins cannot be found; run `pip install -e .` in its folder"
-)
-
-_KIND_OF_GROUP = {kind.group: kind.name for kind in KINDS.values()}
 _KIND_OF_HOOK = {kind.hook: kind for kind in KINDS.values()}
 
 
-@attrs.frozen(order=True)
-class Entry:
-    """One name that a distribution declares: an entry point, or a class registered in this process."""
-
-    kind: str
-    name: str
-    distribution: str
-    module: str
-    version: str = ""
-
-    @property
-    def qualified(self) -> str:
-        """The name nobody else can claim, ``dist:name``."""
-        return f"{self.distribution}:{self.name}"
-
-    @property
-    def provenance(self) -> str:
-        """Where it comes from, for error messages."""
-        version = f" {self.version}" if self.version else ""
-        return f"{self.distribution}{version} (module {self.module})"
-
-
-def normalise(distribution: str) -> str:
-    """A distribution's name as pip writes it: ``My_Plugin`` -> ``my-plugin``."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
-
-
-def discover(groups: Mapping[str, str] = _KIND_OF_GROUP) -> list[Entry]:
-    """Every name that installed distributions declare, read from their metadata; nothing is imported.
-
-    Args:
-        groups: entry-point group -> the kind to report its entries as.
-    """
-    import importlib.metadata
-
-    found: dict[str, list[Entry]] = {}
-    for distribution in importlib.metadata.distributions():
-        try:
-            entries = list(_entries(distribution, groups))
-        except Exception:  # noqa: S112  (a broken neighbour must not keep us from the others)
-            continue
-        if entries:
-            found.setdefault(entries[0].distribution, entries)  # the first on sys.path is the one Python imports
-    return sorted(entry for entries in found.values() for entry in entries)
-
-
-def _entries(distribution: Distribution, groups: Mapping[str, str]) -> Iterator[Entry]:
-    if "[nnplug." not in (distribution.read_text("entry_points.txt") or ""):
-        return
-    name, version = normalise(distribution.metadata["Name"]), distribution.version
-    for point in distribution.entry_points:
-        if point.group in groups:
-            texts = (point.name, name, point.value.strip(), version)
-            yield Entry(groups[point.group], *map(printable, texts))
-
-
 class Loader:
-    """Imports plugin modules, one at a time, and checks what their hooks return."""
+    """Imports plugin modules, one at a time, and checks what their hooks return.
+
+    Attributes:
+        renamed: old registry names and the new ones, of each plugin that was loaded.
+    """
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager("nnplug")
         self._manager.add_hookspecs(hookspecs)
+        self.renamed: dict[str, dict[str, str]] = {}
 
     def load(self, module: str, distribution: str, declared: Mapping[str, set[str]]) -> dict[str, dict[str, type]]:
         """Import ``module`` and call its hooks.
@@ -112,10 +51,14 @@ class Loader:
         if not re.fullmatch(r"[\w.]+", module):
             raise PluginError(f"its entry point must name a module, such as package.module, not {module!r}")
         try:
+            _check_api(_stated_api(module))
             plugin = importlib.import_module(module)
+        except PluginError:
+            raise
         except (Exception, SystemExit) as error:
             raise PluginError(f"importing {module} failed: {_one_line(error)}") from error
         returned = self.call(plugin, f"{distribution}:{module}")
+        self.renamed[f"{distribution}:{module}"] = _renamed(plugin, returned)
         for kind in declared.keys() | returned.keys():
             _check_names(KINDS[kind], declared.get(kind, set()), set(returned.get(kind, {})))
         return returned
@@ -149,14 +92,37 @@ def _one_line(error: BaseException) -> str:
     return printable(f"{type(error).__name__}: {error}".splitlines()[0])
 
 
-def _hooks(plugin: object, manager: pluggy.PluginManager) -> Iterator[Kind]:
-    """The hooks that a plugin implements; anything else called ``nnplug_*`` is a mistake."""
-    version = getattr(plugin, "NNPLUG_API", API_VERSION)
+def _renamed(plugin: object, returned: Mapping[str, Mapping[str, type]]) -> dict[str, str]:
+    """A module's NNPLUG_RENAMED: old name -> new name, both of which its hooks return."""
+    renamed = getattr(plugin, "NNPLUG_RENAMED", {})
+    known = {name for classes in returned.values() for name in classes}
+    if not isinstance(renamed, dict) or not {*renamed, *renamed.values()} <= known:
+        raise PluginError(
+            f"NNPLUG_RENAMED must be a dict of old and new names that its hooks return, such as "
+            f'{{"old": "new"}}, not {show(renamed)}'
+        )
+    return renamed
+
+
+def _stated_api(module: str) -> object:
+    """The NNPLUG_API that a module's source states, so that a plugin of another time is refused before it runs."""
+    spec = importlib.util.find_spec(module)
+    source = getattr(spec and spec.loader, "get_source", lambda _: None)(module) or ""
+    stated = re.search(r"^NNPLUG_API\b[^=\n]*=\s*(\d+)\s*(?:#.*)?$", source, re.MULTILINE)
+    return int(stated[1]) if stated else API_VERSION
+
+
+def _check_api(version: object) -> None:
     if version != API_VERSION:
         raise PluginError(
             f"it was written for version {show(version)} of the plugin API, this nnplug has version {API_VERSION}; "
             "install releases of both that agree"
         )
+
+
+def _hooks(plugin: object, manager: pluggy.PluginManager) -> Iterator[Kind]:
+    """The hooks that a plugin implements; anything else called ``nnplug_*`` is a mistake."""
+    _check_api(getattr(plugin, "NNPLUG_API", API_VERSION))
     for name in dir(plugin):
         value = getattr(plugin, name) if name.startswith("nnplug_") else None
         if value is None or isinstance(value, types.ModuleType):

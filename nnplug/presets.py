@@ -6,14 +6,14 @@ import importlib.resources
 import tomllib
 from typing import Any
 
+from nnplug.discovery import CORE, NOT_INSTALLED, PRESETS, Entry, discover, normalise
 from nnplug.errors import PluginError, RegistryError
 from nnplug.naming import suggest
-from nnplug.plugins import CORE, NOT_INSTALLED, PRESETS, Entry, discover, normalise
 
 
 def preset_entries() -> list[Entry]:
     """Every preset that installed distributions declare; nothing is imported."""
-    return discover({PRESETS: "preset"})
+    return list(discover({PRESETS: "preset"}).entries)
 
 
 def read_preset(name: str) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,13 +11,15 @@ from typing import Any
 import attrs
 
 from nnplug.contracts import Callback, Layer
+from nnplug.discovery import CORE, Entry, normalise
 from nnplug.errors import ConfigError, PluginError, Problem, RegistryError
 from nnplug.filling import INVALID, attempt, convert, fill
 from nnplug.hookspecs import KINDS, Kind
 from nnplug.naming import number, snake_case, suggest
 from nnplug.options import article, fields_of, join, mentions_component, options_of, show
-from nnplug.plugins import CORE, Entry, check_component, normalise
+from nnplug.plugins import check_component
 from nnplug.store import Listed, Store
+from nnplug.switches import Switches
 
 
 class Registry:
@@ -29,9 +30,11 @@ class Registry:
 
     Args:
         autoload: False for a registry that holds only what is registered in this process.
-        prefer: distributions that win where several provide a name, even over a built-in; ``NNPLUG_PREFER`` adds to it.
+        prefer: distributions that win where several provide a name, even over a built-in.
         disable: distributions, or names as ``dist:name``, that are not to be used.
         only: if given, no distribution but these and nnplug itself is used.
+
+    The environment adds to them: ``NNPLUG_PREFER``, ``NNPLUG_DISABLE``, ``NNPLUG_ONLY``, ``NNPLUG_AUTOLOAD=0``.
     """
 
     def __init__(
@@ -42,26 +45,20 @@ class Registry:
         disable: Iterable[str] = (),
         only: Iterable[str] = (),
     ) -> None:
-        self._store = Store(autoload)
-        self._switch(prefer, disable, only)
+        self._store = Store(installed=autoload)
+        self._switches = Switches(prefer, disable, only).within(Switches.of_environment())
 
-    def _switch(self, prefer: Iterable[str], disable: Iterable[str], only: Iterable[str]) -> None:
-        environment = re.split(r"[\s,]+", os.environ.get("NNPLUG_PREFER", "").strip())
-        self._prefer = [normalise(d) for d in (*prefer, *environment) if d]
-        self._disable = {_normalise_qualified(d) for d in disable}
-        self._only = {normalise(d) for d in only}
-
-    def configured(self, prefer: Iterable[str], disable: Iterable[str], only: Iterable[str]) -> Registry:
-        """The same plugins under other switches; what is loaded is shared."""
+    def configured(self, switches: Switches) -> Registry:
+        """The same plugins under further switches; what is loaded is shared."""
         view = object.__new__(Registry)
         view._store = self._store
-        view._switch(prefer, disable, only)
+        view._switches = switches.within(self._switches)
         return view
 
     def names(self, kind: str) -> list[str]:
         """The registry names of a kind, sorted."""
         _kind(kind)
-        return sorted({e.name for e in self._store.entries if e.kind == kind and self._enabled(e)})
+        return sorted({e.name for e in self._store.entries if e.kind == kind and self._switches.allows(e)})
 
     def get(self, kind: str, name: str) -> Any:
         """The class behind a name, ``affine`` or ``dist:affine``.
@@ -70,7 +67,14 @@ class Registry:
             RegistryError: nobody provides it, or several do and none is preferred.
             PluginError: the plugin that provides it is broken.
         """
-        return self._store.load(self.find(kind, name))
+        entry = self.find(kind, name)
+        cls = self._store.load(entry)
+        if new_name := self._store.new_name(entry):
+            message = (
+                f"the {_words(kind)} {entry.name!r} of {entry.distribution} is now called {new_name!r}; write that"
+            )
+            warnings.warn(message, FutureWarning, stacklevel=2)
+        return cls
 
     def find(self, kind: str, name: str) -> Entry:
         """The entry behind a name, without importing it.
@@ -83,10 +87,10 @@ class Registry:
         named = [e for e in self._store.entries if e.kind == kind and e.name == bare]
         if distribution:
             named = [e for e in named if normalise(e.distribution) == normalise(distribution)]
-        enabled = [e for e in named if self._enabled(e)]
+        enabled = [e for e in named if self._switches.allows(e)]
         if not enabled:
             raise RegistryError(self._unknown(kind, name, named))
-        for preferred in (*self._prefer, CORE):
+        for preferred in (*self._switches.prefer, CORE):
             chosen = [e for e in enabled if normalise(e.distribution) == preferred]
             if chosen:
                 return chosen[0]
@@ -95,21 +99,16 @@ class Registry:
             raise RegistryError(f"several plugins provide the {_words(kind)} {bare!r}; write {choices}")
         return enabled[0]
 
-    def _enabled(self, entry: Entry) -> bool:
-        owner = normalise(entry.distribution)
-        if owner in self._disable or f"{owner}:{entry.name}" in self._disable:
-            return False
-        return not self._only or owner in self._only or owner == CORE
-
     def _unknown(self, kind: str, name: str, disabled: Sequence[Entry]) -> str:
         if disabled:
             return f"the {_words(kind)} {name!r} is switched off (it comes from {disabled[0].provenance})"
         names = self.names(kind)
         if ":" in name:
-            names = [e.qualified for e in sorted(self._store.entries) if e.kind == kind and self._enabled(e)]
+            names = [e.qualified for e in sorted(self._store.entries) if e.kind == kind and self._switches.allows(e)]
         elsewhere = [k for k in KINDS if k != kind and name in self.names(k)]
         hint = f"; {name!r} is {article(elsewhere[0])}." if elsewhere else suggest(name, names) or "."
-        return f"no {_words(kind)} is called {name!r}{hint} There are: {', '.join(names) or 'none'}"
+        unread = "".join(f". {b.folder} cannot be read ({b.error}); reinstall it" for b in self._store.broken)
+        return f"no {_words(kind)} is called {name!r}{hint} There are: {', '.join(names) or 'none'}{unread}"
 
     def create(self, kind: str, spec: Any) -> Any:
         """Build one component from its name, a table ``{"type": name, **options}`` or a component with names in it.
@@ -182,7 +181,8 @@ class Registry:
         cls = type(component)
         nearest_first = sorted(self._store.entries, key=lambda entry: entry.module != cls.__module__)
         for entry in nearest_first:
-            if self._enabled(entry) and self._store.provides(entry, cls):
+            known = self._switches.allows(entry) and self._store.provides(entry, cls)
+            if known and not self._store.new_name(entry):
                 try:
                     bare = self.find(entry.kind, entry.name) == entry
                 except RegistryError:
@@ -255,11 +255,19 @@ class Registry:
         return {entry.distribution: entry.version for entry in self._store.classes if entry.version}
 
     def listing(self) -> list[Listed]:
-        """Every entry with its status: available, loaded, failed, disabled or conflict. Imports nothing."""
-        return [self._listed(entry) for entry in sorted(self._store.entries)]
+        """Every entry with its status: available, loaded, failed, disabled or conflict. Imports nothing.
+
+        A distribution whose metadata cannot be read is listed as failed, with its folder for a name.
+        """
+        listed = [self._listed(entry) for entry in sorted(self._store.entries)]
+        unread = [(Path(broken.folder).name, broken) for broken in self._store.broken]
+        return listed + [
+            Listed(Entry("distribution", name, name, ""), "failed", f"cannot be read: {b.error}; reinstall it")
+            for name, b in unread
+        ]
 
     def _listed(self, entry: Entry) -> Listed:
-        if not self._enabled(entry):
+        if not self._switches.allows(entry):
             return Listed(entry, "disabled")
         if entry in self._store.failures:
             return Listed(entry, "failed", str(self._store.failures[entry]))
@@ -269,7 +277,8 @@ class Registry:
             return Listed(entry, "conflict", str(error))
         if chosen != entry:
             return Listed(entry, "conflict", f"{entry.name!r} means {chosen.qualified!r}; write {entry.qualified!r}")
-        return Listed(entry, "loaded" if entry in self._store.classes else "available")
+        loaded = entry in self._store.classes
+        return Listed(entry, "loaded" if loaded else "available", seconds=self._store.seconds.get(entry.module))
 
 
 def _kind(kind: str) -> Kind:
@@ -280,11 +289,6 @@ def _kind(kind: str) -> Kind:
 
 def _words(kind: str) -> str:
     return kind.replace("_", " ")
-
-
-def _normalise_qualified(name: str) -> str:
-    distribution, colon, bare = name.partition(":")
-    return normalise(distribution) + colon + bare
 
 
 @cache

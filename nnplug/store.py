@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from time import perf_counter
 
 import attrs
 
+from nnplug.discovery import CORE, NOT_INSTALLED, Broken, Entry, discover
 from nnplug.errors import PluginError, RegistryError
-from nnplug.plugins import CORE, NOT_INSTALLED, Entry, Loader, discover
+from nnplug.plugins import Loader
 
 
 @attrs.frozen
 class Listed:
-    """A line of the list of plugins: an entry, what became of it, and why."""
+    """A line of the list of plugins: an entry, what became of it, why, and how long its import took."""
 
     entry: Entry
     status: str
     error: str = ""
+    seconds: float | None = None
 
 
 class Store:
     """What is installed and what has been loaded of it; shared by every view of one registry."""
 
-    def __init__(self, autoload: bool) -> None:
+    def __init__(self, installed: bool) -> None:
         self.lock = threading.RLock()
-        self.autoload = autoload
+        self.installed = installed
         self.loader = Loader()
         self.classes: dict[Entry, type] = {}
         self.failures: dict[Entry, PluginError] = {}
+        self.seconds: dict[str, float] = {}
+        self.broken: tuple[Broken, ...] = ()
         self._entries: list[Entry] | None = None
 
     @property
@@ -40,9 +45,12 @@ class Store:
         """
         with self.lock:
             if self._entries is None:
-                found = discover() if self.autoload else []
-                if self.autoload and not any(entry.distribution == CORE for entry in found):
-                    raise RegistryError(NOT_INSTALLED)
+                found: list[Entry] = []
+                if self.installed:
+                    discovered = discover()
+                    found, self.broken = list(discovered.entries), discovered.broken
+                    if not any(entry.distribution == CORE for entry in found):
+                        raise RegistryError(NOT_INSTALLED)
                 self._entries = found
             return self._entries
 
@@ -59,16 +67,22 @@ class Store:
                 ) from (cause.__cause__ or cause)
             return self.classes[entry]
 
+    def new_name(self, entry: Entry) -> str | None:
+        """What a loaded entry is called now, if its name is an old one."""
+        return self.loader.renamed.get(f"{entry.distribution}:{entry.module}", {}).get(entry.name)
+
     def _load_module(self, module: str, distribution: str) -> None:
         entries = [e for e in self.entries if (e.module, e.distribution) == (module, distribution)]
         declared: dict[str, set[str]] = {}
         for entry in entries:
             declared.setdefault(entry.kind, set()).add(entry.name)
+        started = perf_counter()
         try:
             found = self.loader.load(module, distribution, declared)
         except PluginError as error:
             self.failures.update(dict.fromkeys(entries, error))
         else:
+            self.seconds[module] = perf_counter() - started
             self.classes.update({entry: found[entry.kind][entry.name] for entry in entries})
 
     def provides(self, entry: Entry, cls: type) -> bool:

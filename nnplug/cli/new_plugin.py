@@ -13,10 +13,10 @@ import click
 
 import nnplug
 from nnplug.cli.output import say
+from nnplug.discovery import normalise
 from nnplug.hookspecs import KINDS
 from nnplug.naming import printable
 from nnplug.options import article
-from nnplug.plugins import normalise
 from nnplug.registry import default_registry
 
 CHOICES = ("layer", "loss", "update-rule", "data-loader")

@@ -13,10 +13,10 @@ import click
 from nnplug.cli.describe import option_tables, summary, text, toml
 from nnplug.cli.output import GAP, heading, printable_lines, results_only, say, say_json, table
 from nnplug.cli.params import json_option
+from nnplug.discovery import CORE, Entry
 from nnplug.errors import RegistryError
 from nnplug.hookspecs import KINDS
 from nnplug.naming import printable, suggest
-from nnplug.plugins import CORE, Entry
 from nnplug.presets import find_preset, preset_entries, preset_text, read_preset
 from nnplug.registry import Registry, default_registry
 

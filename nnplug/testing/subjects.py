@@ -6,11 +6,12 @@ from typing import Any
 
 from attrs import frozen
 
+from nnplug.discovery import Entry, normalise
 from nnplug.errors import PluginError, RegistryError
 from nnplug.hookspecs import KINDS
 from nnplug.naming import snake_case, suggest
 from nnplug.options import article, show
-from nnplug.plugins import Entry, check_component, normalise
+from nnplug.plugins import check_component
 from nnplug.registry import Registry
 
 

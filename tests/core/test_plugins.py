@@ -11,7 +11,7 @@ import pytest
 
 import nnplug
 from nnplug import PluginError, Registry, RegistryError
-from nnplug.plugins import discover, normalise
+from nnplug.discovery import discover, normalise
 from tests.core.conftest import HOOK, LAYER
 
 LISTING = """
@@ -60,7 +60,7 @@ def test_a_plugin_is_imported_alone(install, run_python):
 
 def test_nnplug_itself_is_discovered():
     """Every built-in, the chain too, comes through an entry point."""
-    entries = {(entry.kind, entry.name): entry for entry in discover()}
+    entries = {(entry.kind, entry.name): entry for entry in discover().entries}
     assert entries["layer", "chain"].module == "nnplug.chain"
     assert entries["layer", "affine"].qualified == "nnplug:affine"
     assert entries["layer", "affine"].version
@@ -74,7 +74,7 @@ def test_the_first_on_the_path_counts(install, tmp_path, monkeypatch):
     (second / "METADATA").write_text("Metadata-Version: 2.1\nName: Acme\nVersion: 1.0\n")
     (second / "entry_points.txt").write_text("[nnplug.layers]\nold = acme_old\n")
     monkeypatch.setattr(sys, "path", [*sys.path, str(second.parent)])
-    assert [(e.name, e.version) for e in discover() if e.distribution == "acme"] == [("twice", "2.0")]
+    assert [(e.name, e.version) for e in discover().entries if e.distribution == "acme"] == [("twice", "2.0")]
 
 
 @pytest.mark.parametrize("name", ["Acme_Layers", "acme.layers", "ACME-layers", "acme__layers"])
@@ -90,7 +90,7 @@ def test_distributions_are_called_as_pip_calls_them(install, name):
 def test_other_peoples_entry_points_are_left_alone(install):
     """Groups that are not ours, even under our prefix, give no entries."""
     install(groups={"console_scripts": {"x": "acme:main"}, "nnplug.gizmos": {"y": "acme"}, "other": {"z": "acme"}})
-    assert not [entry for entry in discover() if entry.distribution == "acme"]
+    assert not [entry for entry in discover().entries if entry.distribution == "acme"]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_neighbour_with_broken_metadata_harms_nobody(install, file, content):
 def test_control_characters_in_metadata_are_escaped(install):
     """A name, a version or a module that would clear the screen is shown as text."""
     install("acme", "1.0\x1b[2J", groups={"nnplug.layers": {"tw\x1b[31mice": "mod\x1b[0mule"}}, modules={})
-    entry = next(entry for entry in discover() if entry.distribution == "acme")
+    entry = next(entry for entry in discover().entries if entry.distribution == "acme")
     assert (entry.provenance + entry.qualified).isprintable()
     with pytest.raises(RegistryError) as caught:
         Registry().get("layer", "no_such")

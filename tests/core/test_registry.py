@@ -15,6 +15,7 @@ import nnplug
 from nnplug import Callback, ConfigError, Initializer, Layer, Metric, PluginError, Registry, RegistryError, hookimpl
 from nnplug.chain import Chain
 from nnplug.hookspecs import KINDS
+from nnplug.switches import Switches
 from nnplug_builtins.adam import Adam
 from nnplug_builtins.affine import Affine
 from nnplug_builtins.arrays import Arrays
@@ -220,7 +221,7 @@ def test_only(rivals):
 def test_views_share_what_is_loaded(rivals):
     """A config's switches make another view of the same plugins, and leave the registry they came from as it was."""
     registry = Registry()
-    view = registry.configured(prefer=["rival-one"], disable=[], only=[])
+    view = registry.configured(Switches(prefer=["rival-one"]))
     cls = view.get("layer", "twice")
     assert registry.get("layer", "rival-one:twice") is cls
     assert "several plugins" in told("layer", "twice", registry)

@@ -13,8 +13,8 @@ import pytest
 
 import nnplug
 from nnplug.config import Experiment, parse, to_toml
+from nnplug.discovery import CORE
 from nnplug.job import read_config
-from nnplug.plugins import CORE
 from nnplug.presets import preset_entries, preset_text
 from nnplug.registry import default_registry
 

@@ -1,0 +1,131 @@
+"""Discovery: which plugins are installed, read from metadata alone; nothing is imported."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from nnplug.hookspecs import KINDS
+from nnplug.naming import printable
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+CORE = "nnplug"  # the distribution whose plugins are the built-ins
+PRESETS = "nnplug.presets"
+NOT_INSTALLED = (
+    "nnplug is on the path but not installed, so its plugins cannot be found; run `pip install -e .` in its folder"
+)
+GROUPS = {kind.group: kind.name for kind in KINDS.values()}
+
+
+@frozen(order=True)
+class Entry:
+    """One name that a distribution declares: an entry point, or a class registered in this process."""
+
+    kind: str
+    name: str
+    distribution: str
+    module: str
+    version: str = ""
+    editable: bool = False
+
+    @property
+    def qualified(self) -> str:
+        """The name nobody else can claim, ``dist:name``."""
+        return f"{self.distribution}:{self.name}"
+
+    @property
+    def provenance(self) -> str:
+        """Where it comes from, for error messages."""
+        version = f" {self.version}" if self.version else ""
+        return f"{self.distribution}{version} (module {self.module})"
+
+    @property
+    def in_process(self) -> bool:
+        """True if it was registered in this process and not installed."""
+        return self.distribution == self.module
+
+
+@frozen
+class Broken:
+    """A distribution with plugins of nnplug whose metadata cannot be read: its folder, and why."""
+
+    folder: str
+    error: str
+
+
+@frozen
+class Found:
+    """What is installed: every entry, sorted, and the distributions that could not be read."""
+
+    entries: tuple[Entry, ...]
+    broken: tuple[Broken, ...]
+
+
+def normalise(distribution: str) -> str:
+    """A distribution's name as pip writes it: ``My_Plugin`` -> ``my-plugin``."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def discover(groups: Mapping[str, str] = GROUPS) -> Found:
+    """Every name that installed distributions declare.
+
+    Args:
+        groups: entry-point group -> the kind to report its entries as.
+    """
+    import importlib.metadata
+
+    found: dict[str, list[Entry]] = {}
+    broken: dict[str, Broken] = {}
+    for distribution in importlib.metadata.distributions():
+        try:
+            entries = list(_entries(distribution, groups))
+        except Exception as error:  # a broken neighbour must not keep us from the others
+            folder = printable(str(getattr(distribution, "_path", "a distribution")))
+            if _is_ours(distribution, error):
+                broken.setdefault(folder, Broken(folder, printable(f"{type(error).__name__}: {error}")))
+            continue
+        if entries:
+            found.setdefault(entries[0].distribution, entries)  # the first on sys.path is the one Python imports
+    return Found(tuple(sorted(entry for entries in found.values() for entry in entries)), tuple(broken.values()))
+
+
+def _is_ours(distribution: Distribution, error: Exception) -> bool:
+    """Whether a distribution that cannot be read means to be a plugin of nnplug."""
+    if isinstance(error, UnicodeDecodeError):
+        return b"[nnplug." in error.object
+    try:
+        return "[nnplug." in (distribution.read_text("entry_points.txt") or "")
+    except Exception:
+        return False
+
+
+def _entries(distribution: Distribution, groups: Mapping[str, str]) -> Iterator[Entry]:
+    if "[nnplug." not in (distribution.read_text("entry_points.txt") or ""):
+        return
+    given = distribution.metadata["Name"]
+    if not given:
+        raise ValueError("its METADATA names no distribution")
+    name, version, editable = normalise(given), distribution.version, source_folder(distribution) is not None
+    for point in distribution.entry_points:
+        if point.group in groups:
+            point_name, module = printable(point.name), printable(point.value.strip())
+            yield Entry(groups[point.group], point_name, printable(name), module, printable(version or ""), editable)
+
+
+def source_folder(distribution: Distribution) -> Path | None:
+    """Where the sources of an editable install are; None for any other install."""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    text = distribution.read_text("direct_url.json")
+    record = json.loads(text) if text else {}
+    if not record.get("dir_info", {}).get("editable"):
+        return None
+    return Path(url2pathname(urlsplit(record["url"]).path))
