@@ -107,6 +107,12 @@ class PerRow(Hits):
 
 
 @frozen
+class SingleFloat(Hits):
+    def __call__(self, scores, targets):
+        return np.float32(super().__call__(scores, targets))
+
+
+@frozen
 class SortsTargets(Hits):
     def __call__(self, scores, targets):
         targets.sort()
@@ -161,6 +167,12 @@ class NeverFresh(Counter):
 class LooksBack(Counter):
     def stop(self, run):
         self._epochs = run.history.epochs[-1]["epoch"]
+
+
+@define
+class WantsAllSteps(Counter):
+    def stop(self, run):
+        self._epochs = int(run.history.losses[2] > 0)
 
 
 @define
@@ -260,11 +272,13 @@ BROKEN = [
     (Scribbles, "pure", "it changes the history"),
     (Error, "direction", "perfect predictions give 0, random ones", "higher_is_better = True is the wrong way round"),
     (PerRow, "examples", "check accepts it, but", "TypeError"),
+    (SingleFloat, "value", "it returned float32 (), expected a float; write float(...)"),
     (SortsTargets, "writes", "it writes to targets"),
     (FirstHalf, "row_order", "with the rows in another order it is another number"),
     (AlwaysOne, "direction", "it does not look at the predictions"),
     (NeverFresh, "runs", "a second run with the same object takes another course", "set it back in start()"),
     (LooksBack, "failed_run", "stop (test_broken_others.py", "IndexError"),
+    (WantsAllSteps, "stopped_run", "stop (test_broken_others.py", "IndexError"),
     (KeepsRun, "state", "state()['run'], Run, cannot be written to a file"),
     (ForgetsToRestore, "state", "its state() is another; restore everything in it"),
     (Unpicklable, "copies", "it cannot be pickled", "let options be plain values"),
