@@ -105,7 +105,7 @@ class Registry:
         names = self.names(kind)
         if ":" in name:
             names = [e.qualified for e in sorted(self._store.entries) if e.kind == kind and self._switches.allows(e)]
-        elsewhere = [k for k in KINDS if k != kind and name in self.names(k)]
+        elsewhere = [k for k in KINDS if name in self.names(k)]
         hint = f"; {name!r} is {article(elsewhere[0])}." if elsewhere else suggest(name, names) or "."
         unread = "".join(f". {b.folder} cannot be read ({b.error}); reinstall it" for b in self._store.broken)
         return f"no {_words(kind)} is called {name!r}{hint} There are: {', '.join(names) or 'none'}{unread}"

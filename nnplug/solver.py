@@ -10,6 +10,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from nnplug import evaluation
 from nnplug.arena import Arena
 from nnplug.best import Best
@@ -115,7 +117,7 @@ class Solver:
         Ctrl-C finishes the step and returns as if training had ended (a second one raises KeyboardInterrupt at once).
 
         Raises:
-            DivergedError: the loss is not finite any more.
+            DivergedError: the loss or the parameters are not finite any more.
             NnplugError: this Solver has trained already.
         """
         if self.history.stopped:
@@ -154,6 +156,9 @@ class Solver:
         self.history.train_seconds += perf_counter() - started
         if self.run.step == before:
             raise DataError("the train split yielded no batch")
+        if not np.isfinite(self.model.network.buffers.vector).all():  # the next loss would tell, but may not come
+            told = "the parameters hold NaN or infinity"
+            raise self._diverged(f"after step {self.run.step} {told}", told)
         self.run.epoch += 1
         self.history.epochs.append(self._row())
         monitor = self.history.monitor
@@ -180,7 +185,7 @@ class Solver:
         self._arena.start(len(x))
         loss = self.model.network.backpropagate(x, y, weight, self._context)
         if not math.isfinite(loss):
-            raise self._diverged(loss)
+            raise self._diverged(f"the loss of step {self.run.step + 1} is {loss}", f"the loss became {loss}")
         self.history.losses.append(loss)
         self.updater.update(self._learning_rate())
         self.run.step += 1
@@ -196,11 +201,11 @@ class Solver:
         total = self.run.total_steps - schedule.warmup
         return self.rule.learning_rate * float(schedule.factor(step - schedule.warmup, total, self.history))
 
-    def _diverged(self, loss: float) -> DivergedError:
+    def _diverged(self, what: str, reason: str) -> DivergedError:
         last = ", ".join(f"{value:.4g}" for value in self.history.losses[-5:]) or "none"
-        self.run.stop_reason = f"the loss became {loss}"
+        self.run.stop_reason = reason
         return DivergedError(
-            f"training diverged: the loss of step {self.run.step + 1} is {loss}; the last finite losses: {last}. "
+            f"training diverged: {what}; the last finite losses: {last}. "
             "Usual causes: a learning rate that is too large, inputs that are not scaled, or a schedule that rises"
         )
 

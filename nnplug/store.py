@@ -67,6 +67,12 @@ class Store:
                 ) from (cause.__cause__ or cause)
             return self.classes[entry]
 
+    def try_module(self, module: str, distribution: str) -> tuple[str, float | None]:
+        """Load a module; ``(why it cannot be used, how long it took)``."""
+        self._load_module(module, distribution)
+        failed = [error for entry, error in self.failures.items() if entry.module == module]
+        return (str(failed[0]) if failed else "", self.seconds.get(module))
+
     def new_name(self, entry: Entry) -> str | None:
         """What a loaded entry is called now, if its name is an old one."""
         return self.loader.renamed.get(f"{entry.distribution}:{entry.module}", {}).get(entry.name)

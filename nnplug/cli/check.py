@@ -15,7 +15,7 @@ from nnplug.hookspecs import KINDS
 @click.option("--kind", type=click.Choice(list(KINDS)), help="The kind, where several have the name.")
 @json_option
 def command(target: str, kind: str | None, as_json: bool) -> int:
-    """Hold a component, or every component of a distribution, against its contract.
+    """Hold a component or a distribution against its contract.
 
     The checks are those of `nnplug.testing`: gradients, shapes, memory, dtypes, chance, options and more. Each failure
     says what to write instead. The exit code is 1 if any check fails or too little ran.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import click
 
 from nnplug.cli.failures import report
-from nnplug.cli.output import say
+from nnplug.cli.output import complain, say
 from nnplug.naming import suggest
 
 COMMANDS = {
@@ -21,7 +22,8 @@ COMMANDS = {
     "predict": "Predict with a trained model.",
     "show": "Show what there is to build with: layers, losses, presets.",
     "plugins": "List the installed plugins and what became of them.",
-    "check": "Hold a plugin against its contract.",
+    "schema": "Print a JSON Schema of the config.",
+    "check": "Hold a component or a distribution against its contract.",
     "new-plugin": "Write a distribution to start a plugin of your own from.",
 }
 
@@ -111,9 +113,16 @@ def _prepare_streams() -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     _prepare_streams()
-    try:
-        code: int | None = cli.main(args, prog_name="nnplug", standalone_mode=False)
-        sys.stdout.flush()
-    except (Exception, KeyboardInterrupt) as error:
-        return report(error)
+    with warnings.catch_warnings():
+        warnings.showwarning = _warn
+        try:
+            code: int | None = cli.main(args, prog_name="nnplug", standalone_mode=False)
+            sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:
+            return report(error)
     return code or 0
+
+
+def _warn(message: Warning | str, *where: object, **more: object) -> None:
+    """Tell a warning as the other messages are told: users of a command have no use for a line of source."""
+    complain(str(message), "warning")

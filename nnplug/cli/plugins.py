@@ -1,9 +1,11 @@
-"""``nnplug plugins``: what is installed."""
+"""``nnplug plugins``: what is installed, and what is wrong with it."""
 
 from __future__ import annotations
 
 import click
+from attrs import asdict
 
+from nnplug.cli.failures import FAILED
 from nnplug.cli.output import say, say_json, table
 from nnplug.cli.params import json_option
 from nnplug.registry import default_registry
@@ -12,9 +14,10 @@ from nnplug.store import Listed
 COLUMNS = ("kind", "name", "distribution", "version", "status", "error")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
-def command(as_json: bool) -> None:
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
     """List the installed plugins and what became of them.
 
     Names come from the metadata of installed distributions; nothing is imported.
@@ -23,10 +26,12 @@ def command(as_json: bool) -> None:
     status:
       available  can be used
       loaded     has been imported
-      failed     has been imported, and is broken
+      failed     is broken
       disabled   is switched off
       conflict   shares its name; the error says what to write
     """  # noqa: D301  (\b keeps click from wrapping what follows)
+    if ctx.invoked_subcommand is not None:
+        return
     rows = [_row(listed) for listed in default_registry().listing()]
     if as_json:
         say_json(rows)
@@ -35,7 +40,31 @@ def command(as_json: bool) -> None:
         say(line)
 
 
-def _row(listed: Listed) -> dict[str, str | None]:
+@command.command()
+@click.option("--timeout", default=10.0, show_default=True, help="Seconds that each plugin may take to import.")
+@json_option
+def doctor(timeout: float, as_json: bool) -> int:
+    """Try every plugin in a process of its own and say what is wrong.
+
+    A plugin that crashes the interpreter, hangs or takes long to import is told like any other that is broken; so is
+    an editable install whose entry points have changed. The exit code is 1 if a plugin cannot be used.
+    """
+    from nnplug.doctor import examine_plugins
+
+    found = examine_plugins(default_registry(), timeout)
+    if as_json:
+        say_json([asdict(diagnosis) for diagnosis in found])
+    else:
+        rows = [
+            (d.distribution, d.version, d.module, d.status, "" if d.seconds is None else f"{d.seconds:.2f} s", d.advice)
+            for d in found
+        ]
+        for line in table([("distribution", "version", "module", "status", "import", "advice"), *rows]):
+            say(line)
+    return FAILED if any(d.status in ("failed", "stale") for d in found) else 0
+
+
+def _row(listed: Listed) -> dict[str, str | float | bool | None]:
     entry = listed.entry
     return {
         "kind": entry.kind,
@@ -43,6 +72,8 @@ def _row(listed: Listed) -> dict[str, str | None]:
         "qualified_name": entry.qualified,
         "distribution": entry.distribution,
         "version": entry.version,
+        "editable": entry.editable,
         "status": listed.status,
         "error": listed.error or None,
+        "import_seconds": listed.seconds,
     }

@@ -116,7 +116,7 @@ class Examination:
                 with strict():
                     found = self._examples(examples, inputs)
                     cases = [case for example in found for case in self._cases(example)]
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 results.append(Result("examples", "failed", sentence(error)))
             else:
                 results.append(

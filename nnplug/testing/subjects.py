@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from typing import Any
 
 from attrs import frozen
@@ -79,7 +81,9 @@ def _leads_to(entry: Entry, cls: type, registry: Registry) -> bool:
     if entry.module.partition(".")[0] != cls.__module__.partition(".")[0]:
         return False
     try:
-        return registry.get(entry.kind, entry.qualified) is cls
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            return registry.get(entry.kind, entry.qualified) is cls and not _is_old(entry)
     except RegistryError:
         return False
 
@@ -97,10 +101,23 @@ def _named(target: str, kind: str | None, registry: Registry) -> list[Subject]:
         return [_of_entry(registry.find(kinds[0], target), registry)]
     own = [entry for entry in entries if normalise(entry.distribution) == normalise(target)]
     if own:
-        return [_of_entry(entry, registry) for entry in own]
+        return _of_distribution(own, registry)
     known = sorted({name for entry in entries for name in (entry.name, entry.distribution)})
     hint = suggest(bare, known) or "; `nnplug plugins` lists what there is"
     raise RegistryError(f"no component and no distribution with components is called {target!r}{hint}")
+
+
+def _of_distribution(entries: list[Entry], registry: Registry) -> list[Subject]:
+    """Every component once: old names lead to components that have new ones."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        found = [(entry, _of_entry(entry, registry)) for entry in entries]
+    return [subject for entry, subject in found if subject.error or not _is_old(entry)]
+
+
+def _is_old(entry: Entry) -> bool:
+    """Whether a loaded entry's name is one that its plugin has given up."""
+    return entry.name in getattr(sys.modules.get(entry.module), "NNPLUG_RENAMED", {})
 
 
 def _provides(registry: Registry, kind: str, name: str) -> bool:

@@ -21,7 +21,7 @@ BUILT_INS = Path(nnplug_builtins.__file__).parent
 # From the bottom to the top: a module imports only from the rows above its own. A package stands for all its modules,
 # which may import each other; "" is nnplug itself, which imports what it is asked for.
 ORDER = (
-    ("errors", "naming", "files", "paths", "arena", "streams", "interrupts", "history"),
+    ("errors", "naming", "files", "paths", "arena", "streams", "interrupts", "history", "probe"),
     ("specs",),
     ("context", "data", "gradcheck", "modelfile"),
     ("contracts",),
@@ -30,7 +30,7 @@ ORDER = (
     ("filling", "plugins", "evaluation", "presets", "switches"),
     ("store",),
     ("registry",),
-    ("config", "summary"),
+    ("config", "summary", "doctor"),
     ("model", "schema"),
     ("builder", "splits"),
     ("solver", "loading"),

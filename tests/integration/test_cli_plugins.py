@@ -7,7 +7,7 @@ import json
 from nnplug.hookspecs import KINDS
 from nnplug.registry import default_registry
 
-KEYS = ["kind", "name", "qualified_name", "distribution", "version", "status", "error"]
+KEYS = ["kind", "name", "qualified_name", "distribution", "version", "editable", "status", "error", "import_seconds"]
 
 
 def test_json_lists_every_built_in(process):
@@ -45,8 +45,10 @@ def test_strangers_are_listed_and_not_imported(process, site, layer_code):
         "qualified_name": "my-plugin:ruin",
         "distribution": "my-plugin",
         "version": "0.3",
+        "editable": False,
         "status": "available",
         "error": None,
+        "import_seconds": None,
     }
 
 
