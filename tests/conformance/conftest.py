@@ -33,16 +33,17 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     monkeypatch.syspath_prepend(str(site))
     before = set(sys.modules)
 
-    def add(distribution: str, **layers: str) -> None:
+    def add(distribution: str, old_names: str = "", **layers: str) -> None:
         package = distribution.replace("-", "_")
         info = site / f"{package}-1.0.dist-info"
         info.mkdir()
-        points = "".join(f"{name} = {package}_{name}\n" for name in layers)
+        points = old_names + "".join(f"{name} = {package}_{name}\n" for name in layers)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n", "utf-8")
         (info / "entry_points.txt").write_text(f"[nnplug.layers]\n{points}", "utf-8")
         for name, code in layers.items():
             hook = f'\n@hookimpl\ndef nnplug_layers():\n    return {{"{name}": {name.capitalize()}}}\n'
-            (site / f"{package}_{name}.py").write_text(HEAD + code + hook, "utf-8")
+            code = HEAD + code + ("" if "def nnplug_layers" in code else hook)
+            (site / f"{package}_{name}.py").write_text(code, "utf-8")
         importlib.invalidate_caches()
 
     yield add

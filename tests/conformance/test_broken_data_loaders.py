@@ -146,6 +146,12 @@ class NoSuchFile(DataLoader):
 
 
 @frozen
+class Exits(DataLoader):
+    def load(self):
+        raise SystemExit("no data")
+
+
+@frozen
 class Offline(DataLoader):
     def load(self):
         raise DataError("points.bin is missing; download it from example.org")
@@ -215,6 +221,7 @@ BROKEN = [
     (NoScale, "splits", "scale must be two finite numbers"),
     (Bare, "examples", "load must return a nnplug.Dataset, it returned tuple"),
     (NoSuchFile, "examples", "FileNotFoundError", "raise nnplug.DataError that names the file"),
+    (Exits, "examples", "raised SystemExit: no data; a component never ends the program"),
     (Offline, "examples", "points.bin is missing; download it from example.org", "give examples=[Offline(...)]"),
     (ReadOnce, "read_twice", "train read a second time gives other batches"),
     (SaysMore, "streams", "train says it has 100 rows and yields 70"),

@@ -88,6 +88,19 @@ def test_a_distribution(install):
         examine("acme-layers", inputs=[(3,)], registry=Registry())
 
 
+def test_an_old_name_is_no_component_of_its_own(install):
+    """A component that was renamed is checked once, under its new name."""
+    hook = (
+        '@hookimpl\ndef nnplug_layers():\n    return {"good": Good, "fine": Good}\nNNPLUG_RENAMED = {"fine": "good"}\n'
+    )
+    install("acme-layers", old_names="fine = acme_layers_good\n", good=GOOD + hook)
+    registry = Registry()
+    assert [c.name for c in examine("acme-layers", registry=registry).components] == ["good"]
+    assert examine(registry.get("layer", "good"), registry=registry).components[0].name == "good"
+    with pytest.warns(FutureWarning, match="is now called 'good'"):
+        check("fine", registry=registry)
+
+
 def test_the_report_as_json(install):
     """It survives JSON, and says of every check what became of it."""
     install("acme-layers", bad=BAD)
