@@ -840,6 +840,21 @@ def test_divergence_in_the_first_step_has_no_last_losses() -> None:
         Solver(model, data(), epochs=1, batch_size=5).fit()
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_last_step_that_diverges_is_not_finished() -> None:
+    """No loss comes after the last update; parameters that are no numbers any more are told all the same."""
+    model, (x, y) = build([affine(3)], dtype="float32"), data()
+    solver = Solver(model, (1e18 * x, y), iterations=1, batch_size=30, update=sgd(1e30))
+    with pytest.raises(DivergedError) as caught:
+        solver.fit()
+    assert str(caught.value).startswith(
+        f"training diverged: after step 1 the parameters hold NaN or infinity; the last finite losses: "
+        f"{solver.history.losses[0]:.4g}. Usual causes: "
+    )
+    assert solver.history.stopped == "the parameters hold NaN or infinity"
+    assert solver.history.epochs == []
+
+
 @pytest.mark.parametrize("where", ["thread", "main"])
 def test_training_in_a_thread_is_not_interrupted(where: str) -> None:
     """Outside the main thread training works as it does in it."""
