@@ -34,6 +34,7 @@ class Entry:
     module: str
     version: str = ""
     editable: bool = False
+    in_process: bool = False  # registered, not installed
 
     @property
     def qualified(self) -> str:
@@ -45,11 +46,6 @@ class Entry:
         """Where it comes from, for error messages."""
         version = f" {self.version}" if self.version else ""
         return f"{self.distribution}{version} (module {self.module})"
-
-    @property
-    def in_process(self) -> bool:
-        """True if it was registered in this process and not installed."""
-        return self.distribution == self.module
 
 
 @frozen

@@ -95,8 +95,8 @@ def _one_line(error: BaseException) -> str:
 def _renamed(plugin: object, returned: Mapping[str, Mapping[str, type]]) -> dict[str, str]:
     """A module's NNPLUG_RENAMED: old name -> new name, both of which its hooks return."""
     renamed = getattr(plugin, "NNPLUG_RENAMED", {})
-    known = {name for classes in returned.values() for name in classes}
-    if not isinstance(renamed, dict) or not {*renamed, *renamed.values()} <= known:
+    known = [name for classes in returned.values() for name in classes]
+    if not isinstance(renamed, dict) or not all(name in known for name in (*renamed, *renamed.values())):
         raise PluginError(
             f"NNPLUG_RENAMED must be a dict of old and new names that its hooks return, such as "
             f'{{"old": "new"}}, not {show(renamed)}'

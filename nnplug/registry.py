@@ -248,7 +248,9 @@ class Registry:
         taken = [entry for entry in self._store.entries if (entry.kind, entry.name) == (kind, name)]
         if any(entry.distribution == CORE for entry in taken):
             raise RegistryError(f"{name!r} is a built-in {_words(kind)}; register yours under another name")
-        return next((entry for entry in taken if entry.module == module), Entry(kind, name, module, module))
+        return next(
+            (entry for entry in taken if entry.module == module), Entry(kind, name, module, module, in_process=True)
+        )
 
     def versions(self) -> dict[str, str]:
         """The version of every distribution that something was loaded from."""
