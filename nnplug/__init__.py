@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnplug.builder import build
+    from nnplug.chain import Chain
     from nnplug.context import Context
     from nnplug.contracts import (
         Callback,
@@ -42,6 +43,7 @@ _HOME = {
     "ArraySpec": "nnplug.specs",
     "Batch": "nnplug.specs",
     "Callback": "nnplug.contracts",
+    "Chain": "nnplug.chain",
     "ConfigError": "nnplug.errors",
     "Context": "nnplug.context",
     "DataError": "nnplug.errors",
@@ -106,6 +108,7 @@ __all__ = [
     "ArraySpec",
     "Batch",
     "Callback",
+    "Chain",
     "ConfigError",
     "Context",
     "DataError",

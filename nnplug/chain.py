@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -81,13 +81,20 @@ class Chain(Layer):
     def _first_that_trains(self, grads: Params) -> int:
         """The index of the lowest layer with parameters to learn; below it no gradient is needed."""
         for i, (name, layer) in enumerate(self.children):
-            if layer.trainable and (layer.trains(grads[name]) if isinstance(layer, Chain) else grads[name]):
+            if layer.trainable and (
+                layer.trains(grads[name]) if isinstance(layer, Chain) else _holds_arrays(grads[name])
+            ):
                 return i
         return len(self.children)
 
     def trains(self, grads: Params) -> bool:
         """Whether any of the layers has parameters to learn."""
         return self._first_that_trains(grads) < len(self.children)
+
+
+def _holds_arrays(grads: Params) -> bool:
+    """False for layers without parameters, and for composites of such layers."""
+    return any(not isinstance(value, Mapping) or _holds_arrays(value) for value in grads.values())
 
 
 @hookimpl
