@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from attrs import Attribute, field, frozen
-from attrs.validators import ge, optional
+from attrs import frozen
 from numpy.typing import DTypeLike
 
+from nnplug.about import About
 from nnplug.buffers import Buffers, Initialise, Layout, lay_out
 from nnplug.chain import Chain
 from nnplug.config import ModelConfig, build_section
@@ -69,22 +68,6 @@ def build(
         return initializer(streams.fresh("initialise", path), spec, floating)
 
     return draft.model(initialise)
-
-
-def _usable(instance: object, attribute: Attribute[Any], scale: tuple[float, float]) -> None:
-    if not (isfinite(scale[0]) and isfinite(scale[1]) and scale[1] != 0):
-        raise ValueError(f"must be two finite numbers, offset and factor, and the factor not 0: {scale}")
-
-
-@frozen
-class About:
-    """What a model is beside its layers; see `build`."""
-
-    seed: int = field(validator=ge(0))
-    dtype: Literal["float32", "float64"]
-    scale: tuple[float, float] | None = field(default=None, validator=optional(_usable))
-    classes: int | None = field(default=None, validator=optional(ge(1)))
-    class_names: tuple[str, ...] | None = None
 
 
 @frozen(eq=False)
@@ -172,9 +155,7 @@ def _input_spec(config: ModelConfig, about: About) -> ArraySpec:
     if config.input_shape is None:
         raise ConfigError([Problem("model", "needs 'input_shape', the shape of one sample, such as [784]")])
     spec = ArraySpec(config.input_shape, config.input_dtype or about.dtype)
-    if spec.dtype.kind != "f" and about.scale is not None:
-        message = f"{spec.dtype} cannot hold x times {about.scale[1]:g}; the data is scaled, leave one of the two out"
-        raise ConfigError([Problem("model.input_dtype", message)])
+    about.check_input(spec.dtype)
     return spec
 
 

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import attrs
 import numpy as np
 
-from nnplug.builder import About, draw_up
+from nnplug.about import About
+from nnplug.builder import draw_up
 from nnplug.contracts import DataLoader
 from nnplug.errors import ModelFileError, NnplugError
 from nnplug.model import Model

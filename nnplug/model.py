@@ -12,8 +12,9 @@ from attrs import evolve
 from numpy.typing import ArrayLike
 
 from nnplug import evaluation
+from nnplug.about import About
 from nnplug.chain import Chain
-from nnplug.config import ModelConfig
+from nnplug.config import ModelConfig, build_section
 from nnplug.context import Context
 from nnplug.contracts import Layer, Metric
 from nnplug.data import as_array, open_split, rescale
@@ -75,6 +76,7 @@ class Model:
         """Take over scale, number of classes and class names from the data, where the model has none of its own.
 
         Raises:
+            ConfigError: the data tells what cannot be, or is scaled where the model takes integers.
             DataError: the data is scaled otherwise than the model's input.
         """
         if data.scale is not None and self.scale is not None and tuple(data.scale) != tuple(self.scale):
@@ -82,9 +84,13 @@ class Model:
                 f"the data is scaled with (offset, factor) {data.scale}, the model was made for {self.scale}; "
                 "build a new model for this data"
             )
-        self.scale = self.scale if self.scale is not None else data.scale
-        self.classes = self.classes if self.classes is not None else data.classes
-        self.class_names = self.class_names if self.class_names is not None else data.class_names
+        facts: dict[str, Any] = {"seed": self.seed, "dtype": str(self.dtype)}
+        for name in ("scale", "classes", "class_names"):
+            own = getattr(self, name)
+            facts[name] = getattr(data, name) if own is None else own
+        about: About = build_section(About, facts, self.registry)
+        about.check_input(self.input_spec.dtype)
+        self.scale, self.classes, self.class_names = about.scale, about.classes, about.class_names
 
     # Prediction
 

@@ -22,7 +22,7 @@ BUILT_INS = Path(nnplug_builtins.__file__).parent
 # which may import each other; "" is nnplug itself, which imports what it is asked for.
 ORDER = (
     ("errors", "naming", "files", "paths", "arena", "streams", "interrupts", "history", "probe"),
-    ("specs",),
+    ("specs", "about"),
     ("context", "data", "gradcheck", "modelfile"),
     ("contracts",),
     ("hookspecs", "buffers"),

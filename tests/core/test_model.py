@@ -425,3 +425,65 @@ def test_losses_of_several_values_a_row_are_averaged(x: Array, weight: Array | N
 def test_repr_says_what_it_is(model: Model) -> None:
     """The repr names the shapes and the number of parameters."""
     assert repr(model) == "<Model (4,) -> (3,), 83 parameters>"
+
+
+# What it learns from its data
+
+
+def dataset(**options: Any) -> nnplug.Dataset:
+    """Bytes with facts about them."""
+    x = np.random.default_rng(0).integers(0, 256, (12, 4), np.uint8)
+    return nnplug.Dataset((x, np.arange(12) % 3), **options)
+
+
+def test_training_tells_the_model_about_its_data() -> None:
+    """Scale, classes and their names are taken over from the data, as numbers that a file can hold."""
+    model = build()
+    facts = {"scale": (np.float32(2), np.float32(0.25)), "classes": np.int64(3), "class_names": ("a", "b", "c")}
+    nnplug.Solver(model, dataset(**facts), epochs=1, batch_size=4)
+    assert (model.scale, model.classes, model.class_names) == ((2.0, 0.25), 3, ("a", "b", "c"))
+    model.save("m")
+    raw = dataset().train[0]
+    np.testing.assert_array_equal(nnplug.load("m").scores(raw), model.scores(raw))
+    np.testing.assert_array_equal(model.scores(raw), build().scores((raw.astype("f4") - 2) * np.float32(0.25)))
+
+
+def test_what_the_model_knows_is_not_overwritten() -> None:
+    """A scale that was given stays; data of another scale is refused, data without one is raw input."""
+    model = build(scale=(0.0, 0.5), classes=5, class_names=list("vwxyz"))
+    model.adopt(dataset(classes=3, class_names=("a", "b", "c")))
+    model.adopt(dataset(scale=(0.0, np.float32(0.5))))
+    assert (model.scale, model.classes, model.class_names) == ((0.0, 0.5), 5, tuple("vwxyz"))
+    with pytest.raises(DataError) as caught:
+        model.adopt(dataset(scale=(0.0, 0.25)))
+    assert str(caught.value) == (
+        "the data is scaled with (offset, factor) (0.0, 0.25), the model was made for (0.0, 0.5); "
+        "build a new model for this data"
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        (
+            {"scale": (0.0, 0.0)},
+            "scale: must be two finite numbers, offset and factor, and the factor not 0: (0.0, 0.0)",
+        ),
+        ({"scale": 0.5}, "scale: expected a list of a number, a number or nothing, got 0.5"),
+        ({"classes": 2.5}, "classes: expected an integer or nothing, got 2.5"),
+        ({"class_names": "abc"}, "class_names: expected a list, each a text or nothing, got 'abc'"),
+    ],
+)
+def test_facts_that_cannot_be_are_refused(facts: dict[str, Any], message: str) -> None:
+    """What a loader says about its data is checked before training."""
+    with pytest.raises(nnplug.ConfigError) as caught:
+        nnplug.Solver(build(), dataset(**facts), epochs=1, batch_size=4)
+    assert str(caught.value) == message
+
+
+def test_scaled_data_does_not_become_zeros_of_integers() -> None:
+    """A model of integer input refuses data that wants to be scaled, and stays as it was."""
+    model = nnplug.build({"layers": ["flatten"], "loss": "mse", "input_dtype": "int64"}, input_shape=4)
+    with pytest.raises(nnplug.ConfigError, match=r"int64 cannot hold x times 0.25; the data is scaled"):
+        model.adopt(dataset(scale=(0.0, 0.25)))
+    assert model.scale is None
