@@ -1,8 +1,7 @@
-"""Discovery and loading: real distributions in a folder on sys.path, well made and broken."""
+"""Loading plugins: real distributions in a folder on sys.path, well made and broken."""
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
@@ -11,34 +10,7 @@ import pytest
 
 import nnplug
 from nnplug import PluginError, Registry, RegistryError
-from nnplug.discovery import discover, normalise
 from tests.core.conftest import HOOK, LAYER
-
-LISTING = """
-import json, sys
-from nnplug import Registry
-from nnplug.hookspecs import KINDS
-registry = Registry()
-names = {kind: registry.names(kind) for kind in KINDS}
-listed = [(l.entry.qualified, l.status) for l in registry.listing()]
-found = registry.find("layer", "twice").qualified
-print(json.dumps([names, listed, found, [m for m in sys.modules if m.startswith(("nnplug_builtins", "acme"))]]))
-"""
-
-
-# The index
-
-
-def test_names_come_from_metadata_and_nothing_is_imported(install, run_python):
-    """Listing, and finding a name's entry, import no plugin: not the built-ins, not the stranger, not its package."""
-    install(groups={"nnplug.layers": {"twice": "acme.sub.twice"}}, modules={"acme.sub.twice": "raise SystemExit"})
-    names, listed, found, imported = json.loads(run_python(LISTING))
-    assert {"affine", "chain", "relu", "twice"} <= set(names["layer"])
-    assert "adam" in names["update_rule"]
-    assert "mnist" in names["data_loader"]
-    assert ["acme:twice", "available"] in listed
-    assert found == "acme:twice"
-    assert imported == []
 
 
 def test_a_plugin_is_imported_alone(install, run_python):
@@ -56,101 +28,6 @@ def test_a_plugin_is_imported_alone(install, run_python):
         """
     )
     assert imported == "acme_twice"
-
-
-def test_nnplug_itself_is_discovered():
-    """Every built-in, the chain too, comes through an entry point."""
-    entries = {(entry.kind, entry.name): entry for entry in discover().entries}
-    assert entries["layer", "chain"].module == "nnplug.chain"
-    assert entries["layer", "affine"].qualified == "nnplug:affine"
-    assert entries["layer", "affine"].version
-
-
-def test_the_first_on_the_path_counts(install, tmp_path, monkeypatch):
-    """Of two installed versions the one that Python would import is listed, once."""
-    install(version="2.0")
-    second = tmp_path / "second" / "acme-1.0.dist-info"
-    second.mkdir(parents=True)
-    (second / "METADATA").write_text("Metadata-Version: 2.1\nName: Acme\nVersion: 1.0\n")
-    (second / "entry_points.txt").write_text("[nnplug.layers]\nold = acme_old\n")
-    monkeypatch.setattr(sys, "path", [*sys.path, str(second.parent)])
-    assert [(e.name, e.version) for e in discover().entries if e.distribution == "acme"] == [("twice", "2.0")]
-
-
-@pytest.mark.parametrize("name", ["Acme_Layers", "acme.layers", "ACME-layers", "acme__layers"])
-def test_distributions_are_called_as_pip_calls_them(install, name):
-    """However the name is written, the qualified name is the normalised one, and each spelling finds it."""
-    install(name)
-    assert normalise(name) == "acme-layers"
-    registry = Registry()
-    assert registry.find("layer", "twice").qualified == "acme-layers:twice"
-    assert registry.find("layer", f"{name}:twice").version == "1.0"
-
-
-def test_other_peoples_entry_points_are_left_alone(install):
-    """Groups that are not ours, even under our prefix, give no entries."""
-    install(groups={"console_scripts": {"x": "acme:main"}, "nnplug.gizmos": {"y": "acme"}, "other": {"z": "acme"}})
-    assert not [entry for entry in discover().entries if entry.distribution == "acme"]
-
-
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [
-        ("METADATA", b"\xff\xfe broken"),
-        ("METADATA", b""),
-        ("METADATA", None),
-        ("entry_points.txt", b"[nnplug.layers\ntwice"),
-        ("entry_points.txt", b"[nnplug.layers]\nno value"),
-        ("entry_points.txt", b"\xff[nnplug.layers]\ntwice = acme"),
-    ],
-)
-def test_a_neighbour_with_broken_metadata_harms_nobody(install, file, content):
-    """The others are listed; a folder without METADATA is no distribution."""
-    info = install()
-    if content is None:
-        (info / file).unlink()
-    else:
-        (info / file).write_bytes(content)
-    install("good", groups={"nnplug.layers": {"good": "good_module"}}, modules={})
-    registry = Registry()
-    assert registry.find("layer", "good").qualified == "good:good"
-    assert "affine" in registry.names("layer")
-    assert registry.get("layer", "relu").__name__ == "Relu"
-
-
-def test_control_characters_in_metadata_are_escaped(install):
-    """A name, a version or a module that would clear the screen is shown as text."""
-    install("acme", "1.0\x1b[2J", groups={"nnplug.layers": {"tw\x1b[31mice": "mod\x1b[0mule"}}, modules={})
-    entry = next(entry for entry in discover().entries if entry.distribution == "acme")
-    assert (entry.provenance + entry.qualified).isprintable()
-    with pytest.raises(RegistryError) as caught:
-        Registry().get("layer", "no_such")
-    assert str(caught.value).isprintable()
-
-
-def test_without_metadata_the_message_says_what_to_run(run_python):
-    """On the path but not installed: the way out, each time one asks, and not "unknown layer"."""
-    told = run_python(
-        """
-        import sys, sysconfig
-        import nnplug, nnplug.registry, importlib.metadata
-        sys.path[:] = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
-        registry = nnplug.Registry()
-        for ask in (lambda: registry.names("layer"), lambda: registry.get("layer", "affine"),
-                    lambda: registry.create("layer", "affine"), registry.listing):
-            try:
-                ask()
-            except nnplug.NnplugError as error:
-                print(error)
-        """
-    )
-    expected = (
-        "nnplug is on the path but not installed, so its plugins cannot be found; run `pip install -e .` in its folder"
-    )
-    assert told.splitlines() == [expected] * 4
-
-
-# Loading
 
 
 def test_a_stranger_works_like_a_built_in(install):
@@ -378,6 +255,65 @@ def test_ctrl_c_while_a_plugin_is_imported_is_the_users(install):
         assert registry.get("layer", "twice").__name__ == "Twice"
     finally:
         del builtins.acme_again
+
+
+@pytest.mark.parametrize("line", ["NNPLUG_API = 2", "NNPLUG_API: int = 2  # of the next release"])
+def test_a_plugin_of_another_time_is_refused_before_it_runs(install, line):
+    """Its source states the API; what it then imports may not even exist here."""
+    install(modules={"acme_twice": f"{line}\nfrom nnplug import something_of_the_future\n"})
+    with pytest.raises(
+        PluginError, match="it was written for version 2 of the plugin API, this nnplug has version 1; "
+    ):
+        Registry().get("layer", "twice")
+    assert "acme_twice" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "line", ["NNPLUG_API = 1", "NNPLUG_API: Final = 1", "# NNPLUG_API = 2", "X = 'NNPLUG_API = 2'"]
+)
+def test_a_plugin_of_this_time(install, line):
+    """Said openly, or not said at all."""
+    install(modules={"acme_twice": f"from typing import Final\n{line}\n" + LAYER + HOOK})
+    assert Registry().get("layer", "twice").__name__ == "Twice"
+
+
+RENAMED = (
+    HOOK.replace('{"twice": Twice}', '{"twice": Twice, "double": Twice}') + "\nNNPLUG_RENAMED = {'twice': 'double'}"
+)
+
+
+@pytest.fixture
+def renamed_plugin(install):
+    """A plugin that calls its layer ``double`` now, and once called it ``twice``."""
+    groups = {"nnplug.layers": {"twice": "acme_twice", "double": "acme_twice"}}
+
+    def make(rest=RENAMED):
+        install(groups=groups, modules={"acme_twice": LAYER + rest})
+
+    return make
+
+
+def test_an_old_name_works_and_says_the_new_one(renamed_plugin):
+    """Once for every use; what is written down afterwards has the new name, and the new name is silent."""
+    renamed_plugin()
+    registry = Registry()
+    with pytest.warns(FutureWarning, match="^the layer 'twice' of acme is now called 'double'; write that$"):
+        layer = registry.create("layer", "twice")
+    assert registry.name_of(layer) == "double"
+    assert registry.create("layer", "double") == layer
+    assert registry.get("layer", "acme:double") is type(layer)
+
+
+@pytest.mark.parametrize(
+    "value", ["['twice']", "{'old': 'double'}", "{'twice': 'new'}", "{'twice': []}", "{3: 'twice'}"]
+)
+def test_wrong_renames_are_refused(renamed_plugin, value):
+    """Both names must be there; whatever else stands in their place."""
+    renamed_plugin(RENAMED.partition("NNPLUG_RENAMED")[0] + f"NNPLUG_RENAMED = {value}")
+    with pytest.raises(
+        PluginError, match="cannot be used: NNPLUG_RENAMED must be a dict of old and new names that its "
+    ):
+        Registry().get("layer", "double")
 
 
 @pytest.mark.parametrize("value", ["acme_twice:Twice", "acme_twice:nnplug_layers", "acme_twice [extra]", "acme-twice"])

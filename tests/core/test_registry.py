@@ -95,8 +95,10 @@ def test_an_unknown_qualified_name_suggests_qualified_names():
 
 def test_an_unknown_kind():
     """Kinds are suggested like names."""
-    with pytest.raises(RegistryError, match=r"there is no kind 'layers'; did you mean 'layer'\?; the kinds are "):
-        Registry().names("layers")
+    registry = Registry()
+    for ask in (registry.names, lambda kind: registry.get(kind, "relu"), lambda kind: registry.create(kind, "relu")):
+        with pytest.raises(RegistryError, match=r"there is no kind 'layers'; did you mean 'layer'\?; the kinds are "):
+            ask("layers")
 
 
 def test_an_empty_registry():
@@ -216,6 +218,38 @@ def test_only(rivals):
     assert registry.get("layer", "affine") is Affine
     assert "is switched off" in told("layer", "rival-two:twice", registry)
     assert Registry(only=["rival-two"], disable=["rival-two"]).names("layer") == Registry(only=["x"]).names("layer")
+
+
+def test_what_is_switched_off_is_not_offered(rivals):
+    """Neither among the bare names nor among the qualified ones."""
+    registry = Registry(disable=["rival-one", "rival-two"])
+    assert told("layer", "twce", registry) == f"no layer is called 'twce'. There are: {LAYERS}"
+    assert "rival" not in told("layer", "nnplug:twice", registry)
+
+
+def test_a_module_of_this_process_is_switched_by_its_name():
+    """Like a distribution, in whatever spelling; a list of distributions does not concern it."""
+    module = make_module("my_module", same=Same)
+    for disable in ("my_module", "my-module:same"):
+        registry = Registry(disable=[disable])
+        registry.register(module)
+        assert "switched off (it comes from my_module (module my_module))" in told("layer", "same", registry)
+    allowed = Registry(only=["other"])
+    allowed.register(module)
+    assert allowed.get("layer", "same") is Same
+    both = Registry(prefer=["my_module"])
+    both.register(module)
+    both.register(Same)
+    assert both.find("layer", "same").module == "my_module"
+
+
+def test_the_listing_is_sorted():
+    """By kind, name and distribution, whatever came last."""
+    registry = Registry()
+    registry.register(Same)
+    entries = [listed.entry for listed in registry.listing()]
+    assert entries == sorted(entries)
+    assert len(entries) == sum(len(registry.names(kind)) for kind in KINDS)
 
 
 def test_views_share_what_is_loaded(rivals):
@@ -502,6 +536,20 @@ def test_a_callback_stays_the_object_it_is():
         assert registry.create("callback", callback) is callback
     with pytest.raises(ConfigError, match=r"^patience: expected an integer, got 2\.5$"):
         registry.create("callback", EarlyStopping(patience=2.5))
+
+
+def test_names_in_a_callback_are_resolved():
+    """Then it is another object, for a callback's options are set when it is made."""
+
+    @define
+    class Watcher(Callback):
+        metric: Metric | str = "accuracy"
+        others: tuple[Metric | str, ...] = ("r2",)
+
+    registry = Registry()
+    made = registry.create("callback", Watcher())
+    assert made == Watcher(registry.create("metric", "accuracy"), (registry.create("metric", "r2"),))
+    assert registry.create("callback", made) is made
 
 
 def test_a_component_of_ones_own_may_hold_anything():
