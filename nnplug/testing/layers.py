@@ -100,7 +100,7 @@ def children(case: LayerCase) -> str:
     planned = set(rig.plan.children)
     if not planned:
         raise Skipped("the layer plans no children")
-    learning = {name for name in planned if rig.grads[name]}
+    learning = {path.partition(".")[0] for path in rig.grads_by_path} & planned
     forward: set[str] = set()
     backward: set[str] = set()
     for training in (True, False):
