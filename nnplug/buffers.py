@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from types import MappingProxyType
 from typing import Any
 
@@ -49,6 +51,14 @@ class Layout:
     decayed: int
     trained: int
     size: int
+
+
+def physical_memory() -> float:
+    """The computer's memory in bytes; infinity where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return inf
 
 
 def lay_out(layer: Layer, plan: Plan) -> Layout:
@@ -119,16 +129,14 @@ class Buffers:
             NnplugError: there is not enough memory, or an initializer returns something else than it was asked for.
         """
         dtype = np.dtype(dtype)
+        if 2 * layout.size * dtype.itemsize > physical_memory():
+            raise _too_large(layout, dtype)  # many systems would promise it, and end the process when it is used
         try:
             vector = aligned_empty(layout.size, dtype)
             state = {path: np.full(spec.shape, spec.fill, spec.dtype or dtype) for path, spec in layout.state.items()}
             buffers = cls(plan, layout, vector, state)
         except (MemoryError, ValueError, OverflowError):  # the latter two: more than an address can count
-            size = layout.size * dtype.itemsize / 2**30
-            raise NnplugError(
-                f"the model has {layout.size:,} parameters, {size:.1f} GiB and as much again for gradients, "
-                "which this computer cannot allocate; make it smaller"
-            ) from None
+            raise _too_large(layout, dtype) from None
         for placed in layout.params:
             placed.view(vector)[...] = _checked(initialise(placed.path, placed.spec), placed)
         return buffers
@@ -146,6 +154,13 @@ class Buffers:
             for path, array in self.state.items()
         }
         return Buffers(self._plan, self.layout, vector, state)
+
+
+def _too_large(layout: Layout, dtype: np.dtype[Any]) -> NnplugError:
+    return NnplugError(
+        f"the model has {layout.size:,} parameters, {layout.size * dtype.itemsize / 2**30:.1f} GiB and as much again "
+        "for gradients, which this computer cannot allocate; make it smaller"
+    )
 
 
 def _checked(values: Any, placed: Placed) -> Any:
