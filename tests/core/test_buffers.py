@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 import nnplug
 from nnplug import Array, ArraySpec, Context, Layer, NnplugError, Params, ParamSpec, Plan, ShapeError, StateSpec
-from nnplug.buffers import Buffers, lay_out
+from nnplug.buffers import Buffers, lay_out, physical_memory
 
 
 @frozen
@@ -199,6 +199,14 @@ def test_too_many_parameters_end_in_one_sentence(units: int) -> None:
     with pytest.raises(NnplugError, match=r"^the model has [\d,]+ parameters, [\d.]+ GiB and as much again for") as e:
         nnplug.build([WIDE, {"type": "affine", "units": units}], input_shape=3)
     assert str(e.value).endswith("which this computer cannot allocate; make it smaller")
+
+
+@pytest.mark.skipif(physical_memory() == float("inf"), reason="this system does not tell how much memory it has")
+def test_what_the_system_would_promise_but_does_not_have_is_refused() -> None:
+    """Parameters that fit into memory, but not together with their gradients, are refused before memory is used."""
+    units = int(0.6 * physical_memory() / 4 / 10**5)
+    with pytest.raises(NnplugError, match=r"GiB and as much again for gradients, which this computer cannot allocate;"):
+        nnplug.build([{"type": "affine", "units": units, "weight_init": "zeros"}], input_shape=10**5)
 
 
 def test_shape_errors_come_before_any_allocation() -> None:

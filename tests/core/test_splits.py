@@ -168,6 +168,48 @@ def test_rows_of_a_stream_cannot_be_held_out() -> None:
     assert set(opened(Dataset(Stream(), split(3)), validation=0.1)) == {"train", "validation"}
 
 
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        ((np.zeros((2, 3)), [0, 1]), "the train split has samples of shape (3,), the model takes (2,)"),
+        (
+            (np.zeros((2, 2)), [0, 3]),
+            (
+                "the train split: softmax: targets[1] is 3, but a class index must be from 0 to 2 for 3 scores; "
+                "number the classes from 0 or give the last layer more units"
+            ),
+        ),
+        (
+            (np.zeros((2, 2)), [0, -1]),
+            (
+                "the train split: softmax: targets[1] is -1, but a class index must be from 0 to 2 for 3 scores; "
+                "number the classes from 0 or give the last layer more units"
+            ),
+        ),
+        (
+            (np.zeros((2, 2)), [0.0, 1.0]),
+            "the train split: softmax: class indices must be integers, given float64; convert them with y.astype(int)",
+        ),
+    ],
+)
+def test_batches_of_a_stream_are_checked_as_they_come(batch: Any, message: str) -> None:
+    """Nothing is known of a stream before it is read; a wrong batch, even a late one, is told like a wrong split."""
+    good = (np.zeros((2, 2)), [0, 1])
+
+    class Late(Stream):
+        """Two good batches, then a wrong one."""
+
+        def batches(self, batch_size: int, rng: Any, start: int = 0) -> Iterator[Any]:
+            for x, y in (good, good, batch):
+                yield x, y, None
+
+    solver = nnplug.Solver(model(), Late(), iterations=9, batch_size=2, evaluate=())
+    with pytest.raises(DataError) as caught:
+        solver.fit()
+    assert str(caught.value) == message
+    assert len(solver.history.losses) == 2
+
+
 # Weights of classes
 
 
