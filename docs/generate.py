@@ -261,27 +261,32 @@ def _parameter(parameter: inspect.Parameter, annotation: Any) -> str:
 # The command line
 
 
-def command(name: str = "") -> str:
-    """What a command does and its options; without a name, the overview."""
-    context = click.Context(cli, info_name="nnplug")
-    chosen: click.Command | None = cli.get_command(context, name) if name else cli
-    assert chosen is not None  # noqa: S101
-    usage = " ".join(["nnplug", *([name] if name else []), *chosen.collect_usage_pieces(context)])
-    rows = [(f"`{_option_words(p)}`", p.help or "") for p in chosen.params if isinstance(p, click.Option)]
-    rows += [("`-h`, `--help`", "Show the command's help.")]
+def command(*names: str) -> str:
+    """What a command does, its own commands and its options; without a name, the overview."""
+    chosen: click.Command = cli
+    for name in names:
+        assert isinstance(chosen, click.Group)  # noqa: S101
+        chosen = chosen.get_command(click.Context(chosen), name) or click.Command(name)
+    usage = " ".join(["nnplug", *names, *chosen.collect_usage_pieces(click.Context(chosen))])
     parts = [f"```text\n{usage}\n```", *_help(chosen.help or "")]
-    if not name:
-        parts.append(
-            _table(("command", "what it does"), [(f"[{c}](#nnplug-{c})", text) for c, text in COMMANDS.items()])
-        )
-    return "\n\n".join([*parts, _table(("option", "meaning"), rows)])
+    if isinstance(chosen, click.Group):
+        inner = {} if chosen is cli else {name: c.get_short_help_str(200) for name, c in chosen.commands.items()}
+        rows = [(f"[{c}](#{'-'.join(['nnplug', *names, c])})", text) for c, text in (inner or COMMANDS).items()]
+        parts.append(_table(("command", "what it does"), rows))
+    rows = [(f"`{_option_words(p)}`", _option_help(p)) for p in chosen.params if isinstance(p, click.Option)]
+    return "\n\n".join([*parts, _table(("option", "meaning"), [*rows, ("`-h`, `--help`", "Show the command's help.")])])
 
 
 def _option_words(option: click.Option) -> str:
     if option.is_flag:
         return ", ".join(option.opts)
     value = "|".join(option.type.choices) if isinstance(option.type, click.Choice) else option.metavar
-    return f"{', '.join(option.opts)} {value}"
+    return f"{', '.join(option.opts)} {value or option.type.name.upper()}"
+
+
+def _option_help(option: click.Option) -> str:
+    default = f"  [default: {option.default}]" if option.show_default else ""
+    return f"{option.help or ''}{default}"
 
 
 def _help(text: str) -> Iterator[str]:

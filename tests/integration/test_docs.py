@@ -31,13 +31,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from attrs import frozen
 
 import nnplug
 import nnplug.testing
-from nnplug.cli.main import main
+from nnplug.cli.main import COMMANDS, cli, main
 from nnplug.config import Experiment, parse
 from nnplug.hookspecs import KINDS
 from nnplug.options import options_of
@@ -301,6 +302,18 @@ def test_every_built_in_is_documented() -> None:
     assert sorted(sections) == sorted(name for kind in KINDS for name in nnplug.Registry(only=["nnplug"]).names(kind))
 
 
+def test_every_command_is_documented() -> None:
+    """The page on the command line has a section for each command, and for the commands of commands."""
+    commands = {name: cli.get_command(click.Context(cli), name) for name in COMMANDS}
+    inner = [
+        f"{name} {sub}" for name, group in commands.items() if isinstance(group, click.Group) for sub in group.commands
+    ]
+    page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## nnplug (.+)\n\n<!-- generated: command (.+) -->$", page, re.MULTILINE)
+    assert all(heading == generated for heading, generated in sections)
+    assert sorted(heading for heading, _ in sections) == sorted([*commands, *inner])
+
+
 SMALL = """
 data = "digits"
 model.layers = [{ type = "affine", units = 10 }]
@@ -318,6 +331,8 @@ def test_json_keys_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
         "predict --json": ["predict", "run/model.safetensors", "x.npy", "--json"],
         "show KIND NAME --json": ["show", "layer", "affine", "--json"],
         "plugins --json": ["plugins", "--json"],
+        "plugins doctor --json": ["plugins", "doctor", "--timeout", "60", "--json"],
+        "check --json": ["check", "relu", "--json"],
     }
     page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
     for name, arguments in commands.items():
