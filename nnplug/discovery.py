@@ -94,8 +94,8 @@ def discover(groups: Mapping[str, str] = GROUPS) -> Found:
 
 def _is_ours(distribution: Distribution, error: Exception) -> bool:
     """Whether a distribution that cannot be read means to be a plugin of nnplug."""
-    if isinstance(error, UnicodeDecodeError):
-        return b"[nnplug." in error.object
+    if isinstance(error, UnicodeDecodeError) and b"[nnplug." in error.object:
+        return True  # it is the list of entry points itself that is no text
     try:
         return "[nnplug." in (distribution.read_text("entry_points.txt") or "")
     except Exception:

@@ -1,0 +1,70 @@
+"""What starting costs, beside `import numpy`: ``python tests/bench/startup.py [ROUNDS]``.
+
+Every round starts each of them once, in a process of its own, one after the other, so that a machine that is busy for a
+while slows all alike; what is told is the median, and its ratio to that of `import numpy`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+COUNT = 200
+NUMPY = "import numpy"
+HELP = "nnplug --help"
+BARE = "build a layer"
+CROWDED = f"build a layer, {COUNT} distributions more"
+BUILD = "import nnplug; nnplug.Registry().create('layer', 'relu')"
+COMMANDS = {
+    NUMPY: ["-c", "import numpy"],
+    "import attrs, pluggy, numpy": ["-c", "import attrs, pluggy, numpy"],
+    "import nnplug": ["-c", "import nnplug; nnplug.Layer, nnplug.build"],
+    HELP: ["-m", "nnplug", "--help"],
+    BARE: ["-c", BUILD],
+    CROWDED: ["-c", BUILD],
+}
+
+
+def write_distributions(folder: Path) -> None:
+    """As many distributions as COUNT, each with a layer, as pip would install them."""
+    for number in range(COUNT):
+        info = folder / f"many_{number}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: many-{number}\nVersion: 1.0\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[nnplug.layers]\nextra{number} = many_{number}\n", encoding="utf-8")
+
+
+def seconds(arguments: list[str], path: str) -> float:
+    """How long a fresh Python takes from start to end."""
+    started = perf_counter()
+    subprocess.run(
+        [sys.executable, *arguments], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL, check=True
+    )
+    return perf_counter() - started
+
+
+def main(rounds: int) -> None:
+    """Measure, and print a table."""
+    times: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    with tempfile.TemporaryDirectory() as folder:
+        write_distributions(Path(folder))
+        for number in range(rounds + 1):
+            for name, arguments in COMMANDS.items():
+                taken = seconds(arguments, folder if name == CROWDED else "")
+                if number:  # the first round fills the file system's cache
+                    times[name].append(taken)
+    medians = {name: median(values) for name, values in times.items()}
+    print(f"{'':{len(CROWDED)}}    median   times import numpy")
+    for name, value in medians.items():
+        print(f"{name:{len(CROWDED)}}  {value * 1000:5.0f} ms   {value / medians[NUMPY]:.2f}")
+    growth = median(more - bare for more, bare in zip(times[CROWDED], times[BARE], strict=True)) / COUNT
+    print(f"{'a distribution more':{len(CROWDED)}}  {growth * 1000:5.2f} ms")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
