@@ -55,6 +55,14 @@ def test_the_first_on_the_path_counts(install, tmp_path, monkeypatch):
     assert [(e.name, e.version) for e in discover().entries if e.distribution == "acme"] == [("twice", "2.0")]
 
 
+def test_entries_come_sorted(install):
+    """In whatever order distributions lie on the path, so that messages and listings are the same everywhere."""
+    install("zebra", groups={"nnplug.layers": {"a": "zebra"}}, modules={})
+    install("aardvark", groups={"nnplug.layers": {"z": "aardvark", "b": "aardvark"}}, modules={})
+    entries = discover().entries
+    assert entries == tuple(sorted(entries))
+
+
 @pytest.mark.parametrize("name", ["Acme_Layers", "acme.layers", "ACME-layers", "acme__layers"])
 def test_distributions_are_called_as_pip_calls_them(install, name):
     """However the name is written, the qualified name is the normalised one, and each spelling finds it."""
@@ -97,13 +105,10 @@ def test_a_neighbour_with_broken_metadata_harms_nobody(install, file, content):
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "error"),
-    [
-        ("METADATA", b"", "ValueError: its METADATA names no distribution"),
-        ("entry_points.txt", b"\xff[nnplug.layers]\ntwice = acme", "UnicodeDecodeError: "),
-    ],
+    ("file", "content"),
+    [("METADATA", b""), ("entry_points.txt", b"\xff[nnplug.layers]\ntwice = acme")],
 )
-def test_a_plugin_whose_metadata_is_broken_is_told(install, file, content, error):
+def test_a_plugin_whose_metadata_is_broken_is_told(install, file, content):
     """Where it is a plugin of ours, whoever looks for its name is told the folder and what to do."""
     info = install()
     (info / file).write_bytes(content)
@@ -111,7 +116,7 @@ def test_a_plugin_whose_metadata_is_broken_is_told(install, file, content, error
     with pytest.raises(RegistryError) as caught:
         registry.get("layer", "twice")
     told = str(caught.value).partition(". There are: ")[2].partition(". ")[2]
-    assert told.startswith(f"{info} cannot be read ({error}")
+    assert told.startswith(f"{info} cannot be read (")
     assert told.endswith("); reinstall it")
     listed = [line for line in registry.listing() if line.entry.kind == "distribution"]
     assert [(line.entry.name, line.status) for line in listed] == [(info.name, "failed")]
@@ -147,8 +152,9 @@ def test_editable_installs_are_known(install, record, editable):
 
 def test_control_characters_in_metadata_are_escaped(install):
     """A name, a version or a module that would clear the screen is shown as text."""
-    install("acme", "1.0\x1b[2J", groups={"nnplug.layers": {"tw\x1b[31mice": "mod\x1b[0mule"}}, modules={})
-    entry = next(entry for entry in discover().entries if entry.distribution == "acme")
+    info = install("acme", groups={"nnplug.layers": {"tw\x1b[31mice": "mod\x1b[0mule"}}, modules={})
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ac\x1b[0mme\nVersion: 1.0\x1b[2J\n")
+    entry = next(entry for entry in discover().entries if entry.distribution.startswith("ac"))
     assert (entry.provenance + entry.qualified).isprintable()
     with pytest.raises(RegistryError) as caught:
         Registry().get("layer", "no_such")
