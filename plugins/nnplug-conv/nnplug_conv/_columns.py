@@ -10,7 +10,7 @@ import numpy as np
 from nnplug import Array, Context
 from nnplug_conv._windows import Windows
 
-CHUNK = 4 * 2**20  # bytes of columns at a time: many enough for the products, few enough for the caches
+CHUNK = 2 * 2**20  # bytes of columns at a time: enough for large products, few enough for the caches
 
 
 class Columns:

@@ -16,16 +16,18 @@ from nnplug import Array, ArraySpec, Context, Layer, Params, ParamSpec, Plan, Sh
 class BatchNorm(Layer):
     """Normalises every feature of (N, D), or every channel of images (N, C, H, W), over the batch.
 
-    With mean mu and variance var over all rows (and pixels) of the batch::
+    With mean mu and variance var (divided by n) over all n rows, or rows and pixels, of the batch::
 
         xhat = (x - mu) / sqrt(var + eps)
         out = gamma * xhat + beta
         dx = gamma / sqrt(var + eps) * (dout - mean(dout) - xhat * mean(dout * xhat))
 
-    (var is divided by the number of values, not by one less.) Every training step moves running averages of mu and var,
-    which start at 0 and 1: ``running = momentum * running + (1 - momentum) * now``. In inference they stand in for mu
-    and var, and ``dx = dout * gamma / sqrt(var + eps)``. A frozen layer, ``trainable = false``, uses them in training,
-    too, and leaves them as they are.
+    Each training step also moves the running averages of mu and var, which start at 0 and 1::
+
+        running = momentum * running + (1 - momentum) * now
+
+    In inference they stand in for mu and var, and ``dx = gamma / sqrt(var + eps) * dout``. A frozen layer, with
+    ``trainable = false``, uses them in training, too, and leaves them as they are.
 
     S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
 

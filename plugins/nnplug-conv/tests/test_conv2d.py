@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -91,6 +93,18 @@ def test_a_large_batch_is_the_same_as_its_images():
             sums[name] += grad
     for name, grad in grads.items():
         np.testing.assert_allclose(grad, sums[name], rtol=1e-10, atol=1e-9)
+
+
+def test_memory_for_columns_does_not_grow_with_the_batch():
+    """They are 25 times as large as the images; a part of them at a time is in memory."""
+    params, x = {"W": np.ones((1, 8, 5, 5)), "b": np.zeros(1)}, np.zeros((100, 8, 14, 14))
+    tracemalloc.start()
+    try:
+        out, _ = Conv2d(1, size=5, padding=2).forward(params, x, Context())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert out.nbytes + _columns.CHUNK / 2 < peak < 2 * _columns.CHUNK < 25 * x.nbytes / 3
 
 
 def test_no_images():
