@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from nnplug.arena import Arena, aligned_empty
 from nnplug.specs import Array
 from nnplug.streams import Streams
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 class Context:

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, field, frozen
 from attrs.validators import ge, gt, matches_re, optional
-from numpy.random import Generator
 
 from nnplug.context import Context
 from nnplug.errors import NnplugError
 from nnplug.history import History, Run
 from nnplug.specs import Array, ArraySpec, Dataset, Params, ParamSpec, Plan, Step
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 @frozen

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.random import Generator
 
 from nnplug.arena import aligned_empty
 from nnplug.errors import DataError
 from nnplug.specs import Array, ArraySpec, Batch, Source
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 Scale = tuple[float, float]
 CONVERT_UP_TO = 2**30  # bytes: smaller splits are scaled once in memory instead of batch by batch

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from attrs import frozen
 
-from nnplug.discovery import GROUPS, Entry, source_folder
+from nnplug.discovery import CORE, GROUPS, Entry, source_folder
 from nnplug.probe import Outcome, probe
 from nnplug.registry import Registry
+from nnplug.store import Store
 
 SLOW = 1.0  # seconds of import that everybody who uses the plugin waits for
 
@@ -40,6 +41,8 @@ class Diagnosis:
 def examine_plugins(registry: Registry, timeout: float) -> list[Diagnosis]:
     """Try every module of every installed plugin; none can crash or hang the caller.
 
+    The built-ins are part of nnplug and are tried here; a process for each of them would take most of the time.
+
     Args:
         registry: what is installed, and which of it is switched off.
         timeout: how many seconds each may take.
@@ -54,9 +57,15 @@ def examine_plugins(registry: Registry, timeout: float) -> list[Diagnosis]:
         else:
             unread.append(Diagnosis(line.entry.distribution, "", "", (), "failed", None, line.error))
 
+    built_in = Store(installed=True)
+
     def examine(entries: list[Entry]) -> Diagnosis:
-        off = all(status[entry] == "disabled" for entry in entries) or entries[0].in_process
-        outcome = None if off else probe(entries[0].module, entries[0].distribution, timeout)
+        first, outcome = entries[0], None
+        if any(status[entry] != "disabled" for entry in entries) and not first.in_process:
+            if first.distribution == CORE:
+                outcome = Outcome(*built_in.try_module(first.module, CORE))
+            else:
+                outcome = probe(first.module, first.distribution, timeout)
         return _diagnose(entries, outcome, status)
 
     with ThreadPoolExecutor(max_workers=2) as pool:

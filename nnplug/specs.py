@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from attrs import Factory, evolve, field, frozen
-from numpy.random import Generator
 from numpy.typing import DTypeLike, NDArray
 
 from nnplug.errors import ShapeError
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
+
     from nnplug.contracts import Initializer, Layer
 
 Array: TypeAlias = NDArray[Any]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.random import Generator
 
 from nnplug.config import TrainConfig
 from nnplug.contracts import Metric
@@ -16,6 +15,9 @@ from nnplug.data import Rows, hold_out, open_split
 from nnplug.errors import ConfigError, DataError, Problem
 from nnplug.model import Model
 from nnplug.specs import Array, Batch, Dataset, Source
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mapping[str, Metric]) -> dict[str, Source]:

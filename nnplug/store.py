@@ -69,7 +69,8 @@ class Store:
 
     def try_module(self, module: str, distribution: str) -> tuple[str, float | None]:
         """Load a module; ``(why it cannot be used, how long it took)``."""
-        self._load_module(module, distribution)
+        with self.lock:
+            self._load_module(module, distribution)
         failed = [error for entry, error in self.failures.items() if entry.module == module]
         return (str(failed[0]) if failed else "", self.seconds.get(module))
 

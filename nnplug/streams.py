@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numpy.random import PCG64, Generator, SeedSequence
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 class Streams:
@@ -20,6 +21,8 @@ class Streams:
 
     def fresh(self, purpose: str, path: str = "") -> Generator:
         """A new generator at the start of the stream ``purpose:path``."""
+        from numpy.random import PCG64, Generator, SeedSequence  # as long to import as all of nnplug's contracts
+
         name = f"{purpose}:{path}".encode()
         return Generator(PCG64(SeedSequence(self.seed, spawn_key=tuple(name))))
 
