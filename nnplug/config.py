@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -126,6 +125,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: there is no such file, or it is no TOML, with the line.
     """
+    import tomllib
+
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # some editors begin files with a byte order mark
     except OSError as error:
@@ -208,6 +209,8 @@ def _index(target: Any, key: str, assignment: str) -> str | int:
 
 
 def _toml_value(text: str) -> Any:
+    import tomllib
+
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (ValueError, RecursionError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -117,6 +116,7 @@ def _entries(distribution: Distribution, groups: Mapping[str, str]) -> Iterator[
 
 def source_folder(distribution: Distribution) -> Path | None:
     """Where the sources of an editable install are; None for any other install."""
+    import json
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         OSError: the file cannot be written; an old one is as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         with temporary.open("xb") as file:
             file.write(content)
@@ -33,6 +31,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def json_text(content: Any, indent: int | None = None) -> str:
     """A value as JSON, which has no NaN and no infinity; null stands for both."""
+    import json
+
     return json.dumps(_finite(content), indent=indent, allow_nan=False)
 
 

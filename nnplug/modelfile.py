@@ -5,7 +5,6 @@ Nothing in a file is unpickled, evaluated or imported by path.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,8 @@ def write_model(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Arra
     Raises:
         ModelFileError: the file cannot be written.
     """
+    import json
+
     import safetensors.numpy
 
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
@@ -42,6 +43,8 @@ def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     Raises:
         ModelFileError: the file is missing, or is no model of nnplug.
     """
+    import json
+
     import safetensors
 
     try:

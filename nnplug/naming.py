@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -34,6 +33,8 @@ def number(layers: Iterable[tuple[str | None, str]]) -> list[str]:
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'units'?`` or nothing, for the end of a sentence about an unknown name."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -1,183 +1,208 @@
-"""Discovery: what is installed is known from metadata alone, however broken a neighbour is."""
+"""Discovery among neighbours: broken metadata, duplicates, editable installs, old names, plugins of another time."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
+import re
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 
-from nnplug import Registry, RegistryError
-from nnplug.discovery import discover, normalise, source_folder
+from nnplug import PluginError, Registry, RegistryError, build
+from nnplug.config import parse, to_toml
+from nnplug.discovery import discover
+from tests.core.conftest import HOOK, LAYER
 
-LISTING = """
-import json, sys
-from nnplug import Registry
-from nnplug.hookspecs import KINDS
-registry = Registry()
-names = {kind: registry.names(kind) for kind in KINDS}
-listed = [(l.entry.qualified, l.status) for l in registry.listing()]
-found = registry.find("layer", "twice").qualified
-print(json.dumps([names, listed, found, [m for m in sys.modules if m.startswith(("nnplug_builtins", "acme"))]]))
-"""
+# Broken neighbours
 
 
-def test_names_come_from_metadata_and_nothing_is_imported(install, run_python):
-    """Listing, and finding a name's entry, import no plugin: not the built-ins, not the stranger, not its package."""
-    install(groups={"nnplug.layers": {"twice": "acme.sub.twice"}}, modules={"acme.sub.twice": "raise SystemExit"})
-    names, listed, found, imported = json.loads(run_python(LISTING))
-    assert {"affine", "chain", "relu", "twice"} <= set(names["layer"])
-    assert "adam" in names["update_rule"]
-    assert "mnist" in names["data_loader"]
-    assert ["acme:twice", "available"] in listed
-    assert found == "acme:twice"
-    assert imported == []
+def broken():
+    """Folder and cause of what could not be read."""
+    return {Path(b.folder).name: b.error for b in discover().broken}
 
 
-def test_nnplug_itself_is_discovered():
-    """Every built-in, the chain too, comes through an entry point."""
-    entries = {(entry.kind, entry.name): entry for entry in discover().entries}
-    assert entries["layer", "chain"].module == "nnplug.chain"
-    assert entries["layer", "affine"].qualified == "nnplug:affine"
-    assert entries["layer", "affine"].version
-
-
-def test_the_first_on_the_path_counts(install, tmp_path, monkeypatch):
-    """Of two installed versions the one that Python would import is listed, once."""
-    install(version="2.0")
-    second = tmp_path / "second" / "acme-1.0.dist-info"
-    second.mkdir(parents=True)
-    (second / "METADATA").write_text("Metadata-Version: 2.1\nName: Acme\nVersion: 1.0\n")
-    (second / "entry_points.txt").write_text("[nnplug.layers]\nold = acme_old\n")
-    monkeypatch.setattr(sys, "path", [*sys.path, str(second.parent)])
-    assert [(e.name, e.version) for e in discover().entries if e.distribution == "acme"] == [("twice", "2.0")]
-
-
-def test_entries_come_sorted(install):
-    """In whatever order distributions lie on the path, so that messages and listings are the same everywhere."""
-    install("zebra", groups={"nnplug.layers": {"a": "zebra"}}, modules={})
-    install("aardvark", groups={"nnplug.layers": {"z": "aardvark", "b": "aardvark"}}, modules={})
-    entries = discover().entries
-    assert entries == tuple(sorted(entries))
-
-
-@pytest.mark.parametrize("name", ["Acme_Layers", "acme.layers", "ACME-layers", "acme__layers"])
-def test_distributions_are_called_as_pip_calls_them(install, name):
-    """However the name is written, the qualified name is the normalised one, and each spelling finds it."""
-    install(name)
-    assert normalise(name) == "acme-layers"
-    registry = Registry()
-    assert registry.find("layer", "twice").qualified == "acme-layers:twice"
-    assert registry.find("layer", f"{name}:twice").version == "1.0"
-
-
-def test_other_peoples_entry_points_are_left_alone(install):
-    """Groups that are not ours, even under our prefix, give no entries."""
-    install(groups={"console_scripts": {"x": "acme:main"}, "nnplug.gizmos": {"y": "acme"}, "other": {"z": "acme"}})
-    assert not [entry for entry in discover().entries if entry.distribution == "acme"]
+NO_TEXT = b"Name: acme\xff\xfe\x00"
 
 
 @pytest.mark.parametrize(
-    ("file", "content"),
+    ("file", "content", "cause"),
     [
-        ("METADATA", b"\xff\xfe broken"),
-        ("METADATA", b""),
-        ("METADATA", None),
-        ("entry_points.txt", b"[nnplug.layers\ntwice"),
-        ("entry_points.txt", b"[nnplug.layers]\nno value"),
-        ("entry_points.txt", b"\xff[nnplug.layers]\ntwice = acme"),
+        ("METADATA", NO_TEXT, "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 10: .*"),
+        ("METADATA", b"", "ValueError: its METADATA names no distribution"),
+        ("METADATA", None, "ValueError: its METADATA names no distribution"),
+        ("entry_points.txt", b"[nnplug.layers]\ntwice = \xff", "UnicodeDecodeError: .*"),
+        ("direct_url.json", b"{", "JSONDecodeError: .*"),
+        ("direct_url.json", b"[1]", "AttributeError: .*"),
+        ("direct_url.json", b'{"dir_info": {"editable": true}}', "KeyError: 'url'"),
     ],
+    ids=["no text", "empty", "missing", "entry points no text", "no JSON", "another JSON", "no address"],
 )
-def test_a_neighbour_with_broken_metadata_harms_nobody(install, file, content):
-    """The others are listed; a folder without METADATA is no distribution."""
+def test_a_distribution_that_cannot_be_read(install, file, content, cause):
+    """It is told with folder and cause, in the listing and where its name is missed; all others are there."""
     info = install()
+    install("good", modules={"good_twice": LAYER + HOOK}, groups={"nnplug.layers": {"twice": "good_twice"}})
     if content is None:
         (info / file).unlink()
     else:
         (info / file).write_bytes(content)
-    install("good", groups={"nnplug.layers": {"good": "good_module"}}, modules={})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert list(broken()) == ["acme-1.0.dist-info"]
     registry = Registry()
-    assert registry.find("layer", "good").qualified == "good:good"
-    assert "affine" in registry.names("layer")
-    assert registry.get("layer", "relu").__name__ == "Relu"
+    assert registry.get("layer", "twice").__module__ == "good_twice"
+    assert registry.get("layer", "relu")
+    (line,) = [line for line in registry.listing() if line.status == "failed"]
+    assert (line.entry.kind, line.entry.name) == ("distribution", "acme-1.0.dist-info")
+    assert re.fullmatch(f"cannot be read: {cause}; reinstall it", line.error)
+    with pytest.raises(RegistryError, match=r"no layer is called 'thrice'.*acme-1\.0\.dist-info cannot be read \("):
+        registry.get("layer", "thrice")
 
 
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [("METADATA", b""), ("entry_points.txt", b"\xff[nnplug.layers]\ntwice = acme")],
-)
-def test_a_plugin_whose_metadata_is_broken_is_told(install, file, content):
-    """Where it is a plugin of ours, whoever looks for its name is told the folder and what to do."""
-    info = install()
-    (info / file).write_bytes(content)
-    registry = Registry()
-    with pytest.raises(RegistryError) as caught:
-        registry.get("layer", "twice")
-    told = str(caught.value).partition(". There are: ")[2].partition(". ")[2]
-    assert told.startswith(f"{info} cannot be read (")
-    assert told.endswith("); reinstall it")
-    listed = [line for line in registry.listing() if line.entry.kind == "distribution"]
-    assert [(line.entry.name, line.status) for line in listed] == [(info.name, "failed")]
+@pytest.mark.parametrize("file", ["METADATA", "entry_points.txt"])
+def test_a_broken_neighbour_that_is_no_plugin(install, file):
+    """What does not concern nnplug is not told."""
+    info = install("other", groups={"console_scripts": {"other": "other"}}, modules={})
+    (info / file).write_bytes(b"\xff\xfe")
+    assert broken() == {}
 
 
-def test_other_peoples_broken_metadata_is_not_our_business(install):
-    """A distribution that is no plugin of ours is not mentioned, however broken."""
-    info = install(groups={"console_scripts": {"x": "acme:main"}})
-    (info / "METADATA").write_bytes(b"")
-    (info / "entry_points.txt").write_bytes(b"\xff[console_scripts]")
-    assert discover().broken == ()
+def test_metadata_that_is_a_folder(site, install):
+    """A leftover of an interrupted uninstall, without any file, is passed over."""
+    (site / "ghost-1.0.dist-info").mkdir()
+    (site / "ghost-2.0.dist-info").mkdir()
+    (site / "ghost-2.0.dist-info" / "entry_points.txt").mkdir()
+    install()
+    assert "twice" in Registry().names("layer")
+    assert broken() == {}
+
+
+def test_a_folder_twice_on_the_path(site, install, monkeypatch):
+    """Once by another spelling: every name is there once."""
+    install()
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path, str(site / ".." / site.name), str(site)])
+    assert [e.name for e in discover().entries if e.distribution == "acme"] == ["twice"]
+    assert Registry().find("layer", "twice").qualified == "acme:twice"
+
+
+def test_the_order_is_no_matter_of_the_file_system(site, install, monkeypatch):
+    """Entries are sorted, wherever and whenever their distributions were installed."""
+    for name in ("zeta", "alpha", "mid"):
+        install(name, modules={})
+    first = discover().entries
+    monkeypatch.setattr(sys, "path", [*sys.path[1:], sys.path[0]])
+    assert discover().entries == first == tuple(sorted(first))
 
 
 @pytest.mark.parametrize(
     ("record", "editable"),
     [
-        (None, False),
-        ('{"url": "file:///src/acme", "dir_info": {"editable": true}}', True),
-        ('{"url": "file:///src/acme", "dir_info": {}}', False),
-        ('{"url": "https://example.org/acme.whl", "archive_info": {}}', False),
+        ({"url": "file:///src/acme", "dir_info": {"editable": True}}, True),
+        ({"url": "file:///src/acme", "dir_info": {}}, False),
+        ({"url": "https://example.org/acme.whl", "archive_info": {}}, False),
     ],
 )
-def test_editable_installs_are_known(install, record, editable):
-    """pip writes down where the sources are."""
-    info = install()
-    if record:
-        (info / "direct_url.json").write_text(record)
-    entry = next(entry for entry in discover().entries if entry.distribution == "acme")
+def test_editable_installs(install, record, editable):
+    """Told by the record that pip leaves."""
+    (install() / "direct_url.json").write_text(json.dumps(record), encoding="utf-8")
+    (entry,) = [e for e in discover().entries if e.distribution == "acme"]
     assert entry.editable is editable
-    where = source_folder(importlib.metadata.distribution("acme"))
-    assert where == (Path("/src/acme") if editable else None)
 
 
-def test_control_characters_in_metadata_are_escaped(install):
-    """A name, a version or a module that would clear the screen is shown as text."""
-    info = install("acme", groups={"nnplug.layers": {"tw\x1b[31mice": "mod\x1b[0mule"}}, modules={})
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ac\x1b[0mme\nVersion: 1.0\x1b[2J\n")
-    entry = next(entry for entry in discover().entries if entry.distribution.startswith("ac"))
-    assert (entry.provenance + entry.qualified).isprintable()
-    with pytest.raises(RegistryError) as caught:
-        Registry().get("layer", "no_such")
-    assert str(caught.value).isprintable()
+# Old names
+
+RENAMED = LAYER + HOOK.replace('{"twice": Twice}', '{"twice": Twice, "double": Twice}')
+BOTH = {"nnplug.layers": {"twice": "acme_twice", "double": "acme_twice"}}
 
 
-def test_without_metadata_the_message_says_what_to_run(run_python):
-    """On the path but not installed: the way out, each time one asks, and not "unknown layer"."""
-    told = run_python(
-        """
-        import sys, sysconfig
-        import nnplug, nnplug.registry, importlib.metadata
-        sys.path[:] = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
-        registry = nnplug.Registry()
-        for ask in (lambda: registry.names("layer"), lambda: registry.get("layer", "affine"),
-                    lambda: registry.create("layer", "affine"), registry.listing):
-            try:
-                ask()
-            except nnplug.NnplugError as error:
-                print(error)
-        """
-    )
-    expected = (
-        "nnplug is on the path but not installed, so its plugins cannot be found; run `pip install -e .` in its folder"
-    )
-    assert told.splitlines() == [expected] * 4
+@pytest.fixture
+def renamed(install):
+    """A distribution whose ``double`` is called ``twice`` now."""
+    install(groups=BOTH, modules={"acme_twice": RENAMED + 'NNPLUG_RENAMED = {"double": "twice"}\n'})
+
+
+@pytest.mark.parametrize("name", ["double", "acme:double", "Acme:double"])
+def test_an_old_name_says_so(renamed, name):
+    """And works."""
+    registry = Registry()
+    with pytest.warns(FutureWarning) as told:
+        cls = registry.get("layer", name)
+    assert [str(w.message) for w in told] == ["the layer 'double' of acme is now called 'twice'; write that"]
+    assert cls is registry.get("layer", "twice")
+
+
+def test_the_new_name_says_nothing(renamed):
+    """Warnings are errors in these tests."""
+    assert Registry().create("layer", "acme:twice").times == 1
+
+
+def test_a_saved_config_has_the_new_name(renamed):
+    """A config with the old one is written out with the new one."""
+    raw = {"data": "digits", "model": {"layers": [{"type": "double", "times": 3}, {"type": "affine", "units": 10}]}}
+    with pytest.warns(FutureWarning, match="is now called 'twice'"):
+        experiment, registry = parse(raw, Registry())
+    written = to_toml(experiment, registry)
+    assert 'type = "twice"' in written
+    assert "double" not in written.replace("twice", "")
+
+
+def test_a_network_names_its_layers_by_the_new_name(renamed):
+    """Paths of parameters do not depend on which of the two a config says."""
+    with pytest.warns(FutureWarning):
+        model = build([{"type": "double"}, {"type": "affine", "units": 2}], input_shape=3, registry=Registry())
+    assert "twice1" in str(model.summary())
+
+
+@pytest.mark.parametrize(
+    "renamed_to",
+    ['{"double": "thrice"}', '{"single": "twice"}', '["double"]', "None"],
+    ids=["new name unknown", "old name unknown", "a list", "None"],
+)
+def test_a_table_of_old_names_that_is_wrong(install, renamed_to):
+    """It names what the hooks return, both sides."""
+    install(groups=BOTH, modules={"acme_twice": RENAMED + f"NNPLUG_RENAMED = {renamed_to}\n"})
+    with pytest.raises(PluginError, match="NNPLUG_RENAMED must be a dict of old and new names that its hooks return"):
+        Registry().get("layer", "twice")
+
+
+# The version of the API
+
+VERSION = "it was written for version 2 of the plugin API, this nnplug has version 1"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["NNPLUG_API = 2", "NNPLUG_API: int = 2", "NNPLUG_API: Final[int] = 2  # needs nnplug 2", "NNPLUG_API=2"],
+)
+def test_a_plugin_for_another_version_is_not_run(install, tmp_path, statement):
+    """Whatever it would do: its source is read first."""
+    mark = tmp_path / "was-imported"
+    install(modules={"acme_twice": f"{statement}\nopen({str(mark)!r}, 'w')\nfrom nnplug import of_the_future\n"})
+    with pytest.raises(PluginError, match=VERSION):
+        Registry().get("layer", "twice")
+    assert not mark.exists()
+    assert "acme_twice" not in sys.modules
+
+
+@pytest.mark.parametrize("statement", ["", "NNPLUG_API = 1", "NNPLUG_API: int = 1", "# NNPLUG_API = 2", "x = 2"])
+def test_a_plugin_for_this_version(install, statement):
+    """Stated, or not stated: absent means 1."""
+    install(modules={"acme_twice": f"{statement}\n{LAYER}{HOOK}"})
+    assert Registry().get("layer", "twice").__name__ == "Twice"
+
+
+def test_a_version_that_is_computed_is_checked_after_import(install):
+    """It cannot be read, but it counts."""
+    install(modules={"acme_twice": LAYER + HOOK + "NNPLUG_API = 1 + 1\n"})
+    with pytest.raises(PluginError, match=VERSION):
+        Registry().get("layer", "twice")
+
+
+def test_a_module_that_is_not_there(install):
+    """Neither the module nor its package: the error of the import is told."""
+    install(modules={}, groups={"nnplug.layers": {"twice": "acme.sub.twice", "thrice": "acme_thrice"}})
+    registry = Registry()
+    for name, module in (("twice", "acme"), ("thrice", "acme_thrice")):
+        with pytest.raises(PluginError, match=f"failed: ModuleNotFoundError: No module named '{module}'"):
+            registry.get("layer", name)

@@ -1,130 +1,91 @@
-"""Switches: which plugins may be used, by config, by environment and from Python."""
+"""The switches alone: which entries they allow, how they combine, what the environment says."""
 
 from __future__ import annotations
 
 import pytest
 
-from nnplug import Registry, RegistryError
 from nnplug.discovery import Entry
 from nnplug.switches import Switches
-from tests.core.conftest import HOOK, LAYER
 
-AFFINE = Entry("layer", "affine", "nnplug", "nnplug_builtins.affine", "0.1")
-CONV = Entry("layer", "conv2d", "nnplug-conv", "nnplug_conv.conv2d", "1.0")
-POOL = Entry("layer", "pool", "nnplug-conv", "nnplug_conv.pool", "1.0")
-ALIKE = Entry("layer", "alike", "alike", "alike", "1.0")  # a distribution called as its module
-MINE = Entry("layer", "mine", "my_module", "my_module", in_process=True)
-ALL = [AFFINE, CONV, POOL, ALIKE, MINE]
-
-VARIABLES = ("NNPLUG_PREFER", "NNPLUG_DISABLE", "NNPLUG_ONLY", "NNPLUG_AUTOLOAD")
+BUILT_IN = Entry("layer", "relu", "nnplug", "nnplug_builtins.relu", "1.0")
+STRANGER = Entry("layer", "swish", "nnplug-swish", "nnplug_swish", "1.0")
+OTHER = Entry("loss", "swish", "other", "other.swish", "1.0")
+OWN = Entry("layer", "mine", "__main__", "__main__", in_process=True)
+ALL = {"built-in": BUILT_IN, "stranger": STRANGER, "other": OTHER, "own": OWN}
 
 
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch):
-    """Nobody's own environment decides."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
+def allowed(switches):
+    """Which of the four may be used."""
+    return {name for name, entry in ALL.items() if switches.allows(entry)}
 
 
 @pytest.mark.parametrize(
-    ("switches", "allowed"),
+    ("switches", "expected"),
     [
-        (Switches(), ALL),
-        (Switches(disable=["nnplug-conv"]), [AFFINE, ALIKE, MINE]),
-        (Switches(disable=["NNPLUG_conv"]), [AFFINE, ALIKE, MINE]),
-        (Switches(disable=["nnplug_conv:pool"]), [AFFINE, CONV, ALIKE, MINE]),
-        (Switches(disable=["nnplug-conv:Pool"]), ALL),
-        (Switches(disable=["nnplug"]), [CONV, POOL, ALIKE, MINE]),
-        (Switches(disable=["my_module"]), [AFFINE, CONV, POOL, ALIKE]),
-        (Switches(disable=["my-module:mine"]), [AFFINE, CONV, POOL, ALIKE]),
-        (Switches(disable=["", ":pool", "nothing"]), ALL),
-        (Switches(only=["Nnplug.Conv"]), [AFFINE, CONV, POOL, MINE]),
-        (Switches(only=["nothing"]), [AFFINE, MINE]),
-        (Switches(only=["nnplug-conv"], disable=["nnplug-conv:conv2d"]), [AFFINE, POOL, MINE]),
-        (Switches(autoload=False), [MINE]),
-        (Switches(autoload=False, only=["nnplug-conv"]), [CONV, POOL, MINE]),
-        (Switches(autoload=False, only=["nnplug", "alike"]), [AFFINE, ALIKE, MINE]),
+        (Switches(), {"built-in", "stranger", "other", "own"}),
+        (Switches(disable=["other"]), {"built-in", "stranger", "own"}),
+        (Switches(disable=["Nnplug_Swish"]), {"built-in", "other", "own"}),
+        (Switches(disable=["nnplug.swish:swish"]), {"built-in", "other", "own"}),
+        (Switches(disable=["nnplug-swish:other"]), {"built-in", "stranger", "other", "own"}),
+        (Switches(disable=["swish"]), {"built-in", "stranger", "other", "own"}),
+        (Switches(disable=["nnplug"]), {"stranger", "other", "own"}),
+        (Switches(disable=["nnplug:relu"]), {"stranger", "other", "own"}),
+        (Switches(disable=["__main__"]), {"built-in", "stranger", "other"}),
+        (Switches(only=["other"]), {"built-in", "other", "own"}),
+        (Switches(only=["nnplug"]), {"built-in", "own"}),
+        (Switches(only=["other"], disable=["nnplug"]), {"other", "own"}),
+        (Switches(only=["other"], disable=["other"]), {"built-in", "own"}),
+        (Switches(autoload=False), {"own"}),
+        (Switches(autoload=False, only=["NNPLUG_swish"]), {"stranger", "own"}),
+        (Switches(autoload=False, only=["nnplug"]), {"built-in", "own"}),
+        (Switches(autoload=False, only=["nnplug"], disable=["nnplug:relu"]), {"own"}),
+        (Switches(disable=["", ":relu"]), {"built-in", "stranger", "other", "own"}),
     ],
 )
-def test_what_is_allowed(switches, allowed):
-    """Built-ins and what one registered stay where they are not switched off themselves."""
-    assert [entry for entry in ALL if switches.allows(entry)] == allowed
+def test_what_is_allowed(switches, expected):
+    """Distributions in any spelling; ``only`` keeps the built-ins, ``autoload`` keeps nothing but ``only``."""
+    assert allowed(switches) == expected
 
 
 @pytest.mark.parametrize(
-    ("inner", "outer", "both"),
+    ("inner", "outer", "expected"),
     [
-        (Switches(), Switches(), Switches()),
-        (Switches(prefer=["a"]), Switches(prefer=["b"]), Switches(prefer=["a", "b"])),
-        (Switches(disable=["a"]), Switches(disable=["b:x"]), Switches(disable=["a", "b:x"])),
-        (Switches(only=["a"]), Switches(), Switches(only=["a"])),
-        (Switches(), Switches(only=["b"]), Switches(only=["b"])),
-        (Switches(only=["a", "b"]), Switches(only=["b", "c"]), Switches(only=["b"])),
-        (Switches(autoload=False), Switches(), Switches(autoload=False)),
-        (Switches(), Switches(autoload=False), Switches(autoload=False)),
+        (Switches(disable=["other"]), Switches(disable=["nnplug-swish"]), {"built-in", "own"}),
+        (Switches(), Switches(only=["other"]), {"built-in", "other", "own"}),
+        (Switches(only=["other"]), Switches(), {"built-in", "other", "own"}),
+        (Switches(only=["other", "nnplug-swish"]), Switches(only=["other"]), {"built-in", "other", "own"}),
+        (Switches(only=["nnplug-swish"]), Switches(only=["other"]), {"built-in", "own"}),
+        (Switches(only=["other"]), Switches(autoload=False), {"other", "own"}),
+        (Switches(autoload=False), Switches(), {"own"}),
+        (Switches(), Switches(autoload=False), {"own"}),
+        (Switches(only=["other"]), Switches(only=["nnplug-swish"], autoload=False), {"own"}),
+        (Switches(only=["nnplug", "other"], autoload=False), Switches(only=["other"]), {"built-in", "other", "own"}),
     ],
 )
-def test_switches_within_others(inner, outer, both):
-    """What either one switches off is off; the nearer one's preferences come first."""
-    assert inner.within(outer) == both
+def test_what_either_switches_off_is_off(inner, outer, expected):
+    """A config cannot switch on what the environment switched off."""
+    assert allowed(inner.within(outer)) == expected
+    assert allowed(outer.within(inner)) == expected
 
 
-def test_two_lists_without_a_common_name_allow_nothing_but_nnplug():
-    """They do not cancel each other."""
-    both = Switches(only=["alike"]).within(Switches(only=["nnplug-conv"]))
-    assert [entry for entry in ALL if both.allows(entry)] == [AFFINE, MINE]
+def test_the_inner_ones_prefer_first():
+    """The config before the environment."""
+    assert Switches(prefer=["a"]).within(Switches(prefer=["B_c", "a"])).prefer == ("a", "b-c", "a")
 
 
 @pytest.mark.parametrize(
-    ("environment", "switches"),
+    ("variable", "value", "expected"),
     [
-        ({}, Switches()),
-        ({"NNPLUG_PREFER": " a, B_b\tc "}, Switches(prefer=["a", "b-b", "c"])),
-        ({"NNPLUG_DISABLE": "a:x,b"}, Switches(disable=["a:x", "b"])),
-        ({"NNPLUG_ONLY": "a b"}, Switches(only=["a", "b"])),
-        ({"NNPLUG_ONLY": " , "}, Switches()),
-        ({"NNPLUG_AUTOLOAD": "0"}, Switches(autoload=False)),
-        ({"NNPLUG_AUTOLOAD": "1"}, Switches()),
+        ("NNPLUG_DISABLE", "other, Nnplug.Swish", {"built-in", "own"}),
+        ("NNPLUG_DISABLE", " nnplug:relu\n", {"stranger", "other", "own"}),
+        ("NNPLUG_DISABLE", "", {"built-in", "stranger", "other", "own"}),
+        ("NNPLUG_ONLY", "other", {"built-in", "other", "own"}),
+        ("NNPLUG_ONLY", " , ", {"built-in", "stranger", "other", "own"}),
+        ("NNPLUG_AUTOLOAD", "0", {"own"}),
+        ("NNPLUG_AUTOLOAD", "1", {"built-in", "stranger", "other", "own"}),
     ],
 )
-def test_switches_of_the_environment(monkeypatch, environment, switches):
-    """Names stand between commas or blanks."""
-    for variable, value in environment.items():
-        monkeypatch.setenv(variable, value)
-    assert Switches.of_environment() == switches
-
-
-@pytest.mark.parametrize(
-    "environment", [{"NNPLUG_DISABLE": "acme"}, {"NNPLUG_ONLY": "other"}, {"NNPLUG_AUTOLOAD": "0"}]
-)
-def test_a_plugin_that_is_switched_off_is_never_imported(install, run_python, environment):
-    """Although a config names it: its module would say so."""
-    install(modules={"acme_twice": "print('imported')\n" + LAYER + HOOK})
-    told = run_python(
-        """
-        import nnplug
-        try:
-            nnplug.build(["acme:twice"], input_shape=3)
-        except nnplug.ConfigError as error:
-            print(error.problems[0])
-        """,
-        **environment,
-    )
-    assert told == (
-        "model.layers[0]: the layer 'acme:twice' is switched off (it comes from acme 1.0 (module acme_twice))"
-    )
-
-
-def test_a_distribution_called_as_its_module_is_no_exception(install):
-    """It is installed like any other, and not registered in this process."""
-    install(groups={"nnplug.layers": {"twice": "acme"}}, modules={"acme": LAYER + HOOK})
-    with pytest.raises(RegistryError, match="the layer 'twice' is switched off"):
-        Registry(only=["other"]).get("layer", "twice")
-
-
-def test_views_add_switches_and_take_none_away(install):
-    """A config cannot bring back what the registry it is read with has switched off."""
-    install()
-    view = Registry(disable=["acme"]).configured(Switches(prefer=["acme"], only=["acme"]))
-    assert "twice" not in view.names("layer")
-    assert view.names("layer") == Registry(disable=["acme"]).names("layer")
+def test_the_environment(monkeypatch, variable, value, expected):
+    """Names between commas or blanks; an empty variable says nothing."""
+    monkeypatch.setenv(variable, value)
+    assert allowed(Switches.of_environment()) == expected
