@@ -210,6 +210,30 @@ def test_an_empty_config():
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "smallest", "too_small"),
+    [
+        ("train.epochs", 1, 0),
+        ("train.iterations", 1, 0),
+        ("train.batch_size", 1, 0),
+        ("train.validation", 0, -0.1),
+        ("train.max_seconds", 1e-9, 0),
+        ("model.l2", 0, -1e-9),
+        ("model.input_shape", [1, 1], [1, 0]),
+        ("seed", 0, -1),
+    ],
+)
+def test_bounds(path, smallest, too_small):
+    """The smallest value that makes sense is taken, the next one down is refused at its path."""
+    raw = deepcopy(SMALLEST)
+    set_value(raw, f"{path}={smallest}")
+    experiment(raw)
+    set_value(raw, f"{path}={too_small}")
+    told = problems(raw)
+    assert len(told) == 1
+    assert told[0].startswith(f"{path}: ")
+
+
 def test_epochs_xor_iterations():
     """Either alone is fine, and so is neither."""
     assert experiment({**SMALLEST, "train": {"iterations": 7}}).train.epochs is None
