@@ -49,20 +49,24 @@ class Switches:
 
     def within(self, outer: Switches) -> Switches:
         """These and ``outer`` together: what either one switches off is off; these prefer first."""
-        lists = [only for only in (self._listed(), outer._listed()) if only is not None]
-        only = [name for name in lists[0] if all(name in other for other in lists)] if lists else []
-        return Switches((*self.prefer, *outer.prefer), (*self.disable, *outer.disable), only, autoload=not lists)
+        only = self.only or outer.only
+        if self.only and outer.only:
+            only = tuple(name for name in self._listed() if name in outer._listed())
+        return Switches(
+            (*self.prefer, *outer.prefer),
+            (*self.disable, *outer.disable),
+            only,
+            autoload=self.autoload and outer.autoload,
+        )
 
-    def _listed(self) -> tuple[str, ...] | None:
-        """The distributions that may be used, if there is such a list."""
-        if not self.autoload:
-            return self.only
-        return (*self.only, CORE) if self.only else None
+    def _listed(self) -> tuple[str, ...]:
+        """The distributions that ``only`` lets through."""
+        return (*self.only, CORE) if self.autoload else self.only
 
     def allows(self, entry: Entry) -> bool:
         """Whether an entry may be used."""
         owner = normalise(entry.distribution)
         if owner in self.disable or f"{owner}:{entry.name}" in self.disable:
             return False
-        listed = self._listed()
-        return entry.in_process or listed is None or owner in listed
+        everything = self.autoload and not self.only
+        return entry.in_process or everything or owner in self._listed()
