@@ -112,4 +112,4 @@ def _stale(distribution: str) -> str:
     if written == known:
         return ""
     names = ", ".join(sorted({name for _, name, _ in written ^ known}))
-    return f"pyproject.toml has other entry points than were installed ({names}); run `pip install -e "{folder}"`"
+    return f'pyproject.toml has other entry points than were installed ({names}); run `pip install -e "{folder}"`'

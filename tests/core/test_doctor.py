@@ -196,7 +196,7 @@ def test_stale_metadata(editable, points, stale):
         assert (found.status, found.advice) == ("ok", "")
         return
     assert found.status == "stale"
-    told = f"pyproject.toml has other entry points than were installed ({stale}); run `pip install -e "{editable}"`"
+    told = f'pyproject.toml has other entry points than were installed ({stale}); run `pip install -e "{editable}"`'
     assert found.advice == told
 
 
