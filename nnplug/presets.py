@@ -9,11 +9,17 @@ from typing import Any
 from nnplug.discovery import CORE, NOT_INSTALLED, PRESETS, Entry, discover, normalise
 from nnplug.errors import PluginError, RegistryError
 from nnplug.naming import suggest
+from nnplug.switches import Switches
 
 
 def preset_entries() -> list[Entry]:
-    """Every preset that installed distributions declare; nothing is imported."""
-    return list(discover({PRESETS: "preset"}).entries)
+    """Every preset that installed distributions declare and the environment does not switch off; imports nothing."""
+    switches = Switches.of_environment()
+    return [entry for entry in _installed() if switches.allows(entry)]
+
+
+def _installed() -> tuple[Entry, ...]:
+    return discover({PRESETS: "preset"}).entries
 
 
 def read_preset(name: str) -> dict[str, Any]:
@@ -37,7 +43,10 @@ def preset_text(entry: Entry) -> str:
     """
     try:
         return importlib.resources.files(entry.module).joinpath(f"{entry.name}.toml").read_text(encoding="utf-8")
-    except Exception as error:  # the package is imported to find the file, and its code may fail in any way
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # the package is imported to find the file, and its code may fail in any way
         raise PluginError(f"the preset {entry.name!r} of {entry.provenance} cannot be read: {error}") from error
 
 
@@ -45,19 +54,24 @@ def find_preset(name: str) -> Entry:
     """The entry behind a preset's name, ``name`` or ``dist:name``.
 
     Raises:
-        RegistryError: there is no such preset, or two distributions have one.
+        RegistryError: there is no such preset, or two distributions have one and none is preferred.
     """
     distribution, _, bare = name.rpartition(":")
-    entries = preset_entries()
-    found = [e for e in entries if e.name == bare and distribution in ("", e.distribution, normalise(e.distribution))]
-    if not any(entry.distribution == CORE for entry in entries):
+    switches = Switches.of_environment()
+    installed = _installed()
+    entries = [entry for entry in installed if switches.allows(entry)]
+    found = [e for e in entries if e.name == bare and normalise(distribution) in ("", e.distribution)]
+    if not any(entry.distribution == CORE for entry in installed):
         raise RegistryError(NOT_INSTALLED)
     if not found:
-        names = [entry.name for entry in entries]
+        names = sorted({entry.name for entry in entries})
         raise RegistryError(
             f"no preset is called {name!r}{suggest(bare, names) or '.'} There are: {', '.join(names) or 'none'}"
         )
-    built_in = [entry for entry in found if entry.distribution == CORE]
-    if len(found) > 1 and not built_in:
+    for preferred in (*switches.prefer, CORE):
+        chosen = [entry for entry in found if entry.distribution == preferred]
+        if chosen:
+            return chosen[0]
+    if len(found) > 1:
         raise RegistryError(f"several plugins have a preset {name!r}; write {' or '.join(e.qualified for e in found)}")
-    return (built_in or found)[0]
+    return found[0]
