@@ -43,10 +43,7 @@ def preset_text(entry: Entry) -> str:
     """
     try:
         return importlib.resources.files(entry.module).joinpath(f"{entry.name}.toml").read_text(encoding="utf-8")
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # the package is imported to find the file, and its code may fail in any way
+    except (Exception, SystemExit) as error:  # the package is imported to find the file, and its code may fail
         raise PluginError(f"the preset {entry.name!r} of {entry.provenance} cannot be read: {error}") from error
 
 

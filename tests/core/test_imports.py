@@ -157,6 +157,12 @@ def test_import_is_cheap(code):
     assert not [name for name in loaded if name.startswith("nnplug_builtins")]
 
 
+def test_import_leaves_the_costly_to_their_use():
+    """What takes milliseconds and serves only some: random numbers, reading TOML, suggestions, reading metadata."""
+    loaded = loaded_after("import nnplug; nnplug.Layer, nnplug.build")
+    assert loaded.isdisjoint({"numpy.random", "secrets", "tomllib", "difflib", "json"})
+
+
 def test_a_plugin_needs_the_contracts_alone():
     """Importing a plugin's module by hand loads no registry, no model and no training loop."""
     loaded = loaded_after("import nnplug_builtins.affine")
