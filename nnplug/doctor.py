@@ -10,7 +10,7 @@ from attrs import frozen
 from nnplug.discovery import CORE, GROUPS, Entry, source_folder
 from nnplug.probe import Outcome, probe
 from nnplug.registry import Registry
-from nnplug.store import Store
+from nnplug.store import Store, remedy
 
 SLOW = 1.0  # seconds of import that everybody who uses the plugin waits for
 
@@ -80,7 +80,7 @@ def _diagnose(entries: list[Entry], outcome: Outcome | None, status: dict[Entry,
     elif stale := _stale(first.distribution):
         verdict, advice = "stale", stale
     elif outcome.error:
-        verdict, advice = "failed", f"{outcome.error}; update or uninstall {first.distribution}"
+        verdict, advice = "failed", f"{outcome.error}; {remedy(first.distribution)}"
     elif any(status[entry] == "conflict" for entry in entries):
         verdict, advice = "conflict", f"write {' or '.join(entry.qualified for entry in entries)}"
     elif outcome.seconds is not None and outcome.seconds > SLOW:

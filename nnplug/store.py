@@ -13,6 +13,11 @@ from nnplug.errors import PluginError, RegistryError
 from nnplug.plugins import Loader
 
 
+def remedy(distribution: str) -> str:
+    """What to do about a plugin that is broken."""
+    return f"update or uninstall {distribution}, or switch it off with NNPLUG_DISABLE={distribution}"
+
+
 @attrs.frozen
 class Listed:
     """A line of the list of plugins: an entry, what became of it, why, and how long its import took."""
@@ -63,7 +68,7 @@ class Store:
                 cause = self.failures[entry]
                 raise PluginError(
                     f"the {entry.kind} {entry.name!r} of {entry.provenance} cannot be used: {cause}; "
-                    f"update or uninstall {entry.distribution}"
+                    + remedy(entry.distribution)
                 ) from (cause.__cause__ or cause)
             return self.classes[entry]
 

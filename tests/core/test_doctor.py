@@ -112,7 +112,8 @@ def test_diagnoses(install):
         ("loss ruin",),
         "failed",
         None,
-        "importing bad_ruin failed: ZeroDivisionError: division by zero; update or uninstall bad",
+        "importing bad_ruin failed: ZeroDivisionError: division by zero; "
+        "update or uninstall bad, or switch it off with NNPLUG_DISABLE=bad",
     )
     assert found["pair"].names == ("layer one", "layer two")
     assert found["pair"].advice == ""

@@ -197,7 +197,7 @@ def test_a_broken_plugin_harms_only_who_asks_for_it(install, case):
             registry.get("layer", name)
         assert re.fullmatch(
             r"the layer 'twice' of acme 1\.0 \(module acme_twice\) cannot be used: "
-            rf"{cause}; update or uninstall acme",
+            rf"{cause}; update or uninstall acme, or switch it off with NNPLUG_DISABLE=acme",
             str(caught.value),
         )
         assert str(caught.value).isprintable()

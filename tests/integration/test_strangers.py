@@ -344,7 +344,9 @@ def test_the_doctor_names_each_with_its_cause(crowd, tmp_path):
     for name, stranger in BROKEN.items():
         assert told[name]["status"] == "failed", told[name]
         assert re.search(stranger.cause.replace("?", "[?]"), told[name]["advice"]), told[name]
-        assert told[name]["advice"].endswith(f"; update or uninstall {name}")
+        assert told[name]["advice"].endswith(
+            f"; update or uninstall {name}, or switch it off with NNPLUG_DISABLE={name}"
+        )
         assert told[name]["version"] == "1.0"
         assert told[name]["names"] == [f"layer {stranger.name}"]
     for name, cause in DEADLY.items():
