@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -24,10 +26,10 @@ pytestmark = pytest.mark.install
 def installed(environment, tmp_path_factory):
     """The environment with nnplug-conv installed from a wheel, and the wheel."""
     folder = tmp_path_factory.mktemp("wheel")
-    done = environment.run(
-        "python", "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, SOURCE, cwd=folder
-    )
-    assert done.code == 0, done.err
+    command = [sys.executable, "-m", "pip", "--python", environment.folder, "wheel", "-q", "--no-deps"]
+    command += ["--no-build-isolation", "--wheel-dir", folder, SOURCE]
+    done = subprocess.run([str(word) for word in command], capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
     (wheel,) = folder.glob("nnplug_conv-*.whl")
     environment.install(wheel)
     return wheel

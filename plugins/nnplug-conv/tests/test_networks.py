@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,3 +171,12 @@ def test_the_preset_learns(tmp_path):
     result = nnplug.train("conv-mnist", changes=changes, out=tmp_path / "run")
     assert result.model.network.plan.out.shape == (10,)
     assert result.results["test"]["accuracy"] > 0.93
+
+
+def test_the_config_of_the_readme_works(tmp_path):
+    """As it stands there, but for the data."""
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    changes = ["data.type=digits", "train.epochs=10", "train.batch_size=32"]
+    result = nnplug.train(tomllib.loads(text), changes=changes, out=tmp_path / "run")
+    assert result.results["test"]["accuracy"] > 0.9
