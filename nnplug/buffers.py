@@ -157,8 +157,9 @@ class Buffers:
 
 
 def _too_large(layout: Layout, dtype: np.dtype[Any]) -> NnplugError:
+    size = min(layout.size, 10**100)  # more digits say nothing, and a float could not hold them
     return NnplugError(
-        f"the model has {layout.size:,} parameters, {layout.size * dtype.itemsize / 2**30:.1f} GiB and as much again "
+        f"the model has {size:,} parameters, {size * dtype.itemsize / 2**30:.1f} GiB and as much again "
         "for gradients, which this computer cannot allocate; make it smaller"
     )
 

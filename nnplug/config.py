@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +39,7 @@ class ModelConfig:
 
     layers: tuple[Layer | str, ...] = field(validator=min_len(1))
     loss: Loss | str = "softmax"
-    l2: float = field(default=0.0, validator=ge(0))
+    l2: float = field(default=0.0, validator=[ge(0), lt(inf)])
     input_shape: tuple[int, ...] | None = field(default=None, validator=_positive)
     input_dtype: str | None = field(
         default=None, validator=optional(in_(("float32", "float64", "int32", "int64", "uint8")))
@@ -212,9 +213,10 @@ def _toml_value(text: str) -> Any:
     import tomllib
 
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        table = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
         return text
+    return table["value"] if len(table) == 1 else text  # a text of several lines is no value
 
 
 def to_toml(experiment: Experiment, registry: Registry) -> str:

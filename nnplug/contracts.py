@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import define, field, frozen
-from attrs.validators import ge, gt, matches_re, optional
+from attrs.validators import ge, gt, lt, matches_re, optional
 
 from nnplug.context import Context
 from nnplug.errors import NnplugError
@@ -135,7 +136,7 @@ class UpdateRule(ABC):
     slots: ClassVar[tuple[str, ...]] = ()
     elementwise: ClassVar[bool] = True
 
-    learning_rate: float = field(default=0.01, kw_only=True, validator=gt(0))
+    learning_rate: float = field(default=0.01, kw_only=True, validator=[gt(0), lt(inf)])
     schedule: Schedule | str = field(default="constant", kw_only=True)
     clip_norm: float | None = field(default=None, kw_only=True, validator=optional(gt(0)))
 

@@ -220,7 +220,10 @@ def hold_out(rows: Rows, fraction: float, rng: Generator) -> tuple[Rows, Rows]:
     """
     held = round(rows.rows * fraction)
     if not 0 < held < rows.rows:
-        raise DataError(f"a validation fraction of {fraction} of {rows.rows} rows is {held} rows; choose another one")
+        raise DataError(
+            f"a validation fraction (train.validation) of {fraction} of {rows.rows} rows is {held} rows; "
+            "choose another one"
+        )
     order = rng.permutation(rows.rows)
     if rows.y.ndim == 1 and rows.y.dtype.kind in "iu":
         order = order[np.argsort(rows.y[order], kind="stable")]

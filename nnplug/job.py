@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from itertools import count
 from pathlib import Path
@@ -93,9 +94,8 @@ def train(
     model = build_for(experiment, data, registry)
     own = experiment.train.callbacks
     options = fields_of(evolve(experiment.train, callbacks=(*own, *(c for c in extra if c not in own))))
-    folder = _folder(out, name)
-    solver = Solver(model, data, update=experiment.update, folder=folder, **options)
-    folder.mkdir(parents=True, exist_ok=True)
+    solver = Solver(model, data, update=experiment.update, **options)
+    folder = solver.run.folder = _claim_folder(out, name)
     write_atomically(folder / "config.toml", to_toml(experiment, registry).encode())
     result = TrainResult(model, solver.history, {}, folder)
     try:
@@ -167,13 +167,27 @@ def build_for(experiment: Experiment, data: Dataset, registry: Registry) -> Mode
     )
 
 
-def _folder(out: str | Path | None, name: str) -> Path:
+def _claim_folder(out: str | Path | None, name: str) -> Path:
+    """Make the run's folder, so that no other run, even one that starts at this moment, writes into it.
+
+    Raises:
+        NnplugError: the folder that was asked for holds something.
+    """
     if out is None:
-        return next(p for p in (Path("runs") / f"{name}-{i}" for i in count(1)) if not p.exists())
-    folder = Path(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise NnplugError(f"{folder} exists and is not empty; name a new folder for the run")
-    return folder
+        for i in count(1):
+            with suppress(FileExistsError):
+                folder = Path("runs") / f"{name}-{i}"
+                folder.mkdir(parents=True)
+                return folder
+    folder = Path(out or ".")
+    if folder.exists() and not folder.is_dir():
+        raise NnplugError(f"{folder} is a file; name a new folder for the run")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.iterdir()):
+        with suppress(FileExistsError):
+            (folder / "config.toml").touch(exist_ok=False)
+            return folder
+    raise NnplugError(f"{folder} exists and is not empty; name a new folder for the run")
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -39,7 +39,7 @@ def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mappi
             train, splits["validation"] = hold_out(train, config.validation, rng)
         if config.batch_size > train.rows:
             raise DataError(
-                f"batch_size is {config.batch_size}, but the train split has {train.rows} rows; make it smaller"
+                f"train.batch_size is {config.batch_size}, but the train split has {train.rows} rows; make it smaller"
             )
         splits["train"] = train.converted()
     elif "validation" not in splits and config.validation > 0:

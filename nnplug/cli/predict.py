@@ -39,6 +39,8 @@ def command(model: Path, inputs: tuple[Path, ...], probabilities: bool, out: Pat
     --probabilities those of all classes, in their order, after tabs. --out writes an array for all inputs together:
     the predictions as numbers, or with --probabilities just those.
     """
+    if out is not None and any(out.exists() and out.samefile(path) for path in (model, *inputs) if path.exists()):
+        raise click.UsageError(f"--out {out} is the model or an input, which it would replace")
     with results_only():
         trained = load(model)
         batches = _read_all(inputs, trained)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 from attrs import field, frozen
@@ -42,7 +42,7 @@ class AdamW(UpdateRule):
     beta1: float = field(default=0.9, validator=[ge(0), lt(1)])
     beta2: float = field(default=0.999, validator=[ge(0), lt(1)])
     eps: float = field(default=1e-8, validator=gt(0))
-    learning_rate: float = field(default=1e-3, kw_only=True, validator=gt(0))
+    learning_rate: float = field(default=1e-3, kw_only=True, validator=[gt(0), lt(inf)])
 
     def apply(self, w: Array, dw: Array, slots: Mapping[str, Array], step: Step) -> None:
         """Update ``w``, m and v in place; ``dw`` is overwritten."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 from attrs import field, frozen
@@ -35,7 +35,7 @@ class RMSProp(UpdateRule):
 
     rho: float = field(default=0.99, validator=[ge(0), lt(1)])
     eps: float = field(default=1e-8, validator=gt(0))
-    learning_rate: float = field(default=1e-3, kw_only=True, validator=gt(0))
+    learning_rate: float = field(default=1e-3, kw_only=True, validator=[gt(0), lt(inf)])
 
     def apply(self, w: Array, dw: Array, slots: Mapping[str, Array], step: Step) -> None:
         """Update ``w`` and the cache in place; ``dw`` is overwritten."""

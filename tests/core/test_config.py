@@ -579,3 +579,22 @@ def test_experiments_do_not_change():
     config = experiment(SMALLEST)
     with pytest.raises(AttributeError):
         config.seed = 3
+
+
+@pytest.mark.parametrize("text", ["2\nseed = 3", "[1,\n2]"])
+def test_set_takes_one_value(text):
+    """A value that goes on to another key is no value, one of several lines may be."""
+    raw = {"train": {}}
+    set_value(raw, f"train.epochs={text}")
+    assert raw == {"train": {"epochs": [1, 2] if text.startswith("[") else text}}
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"), [("update", {"type": "adam", "learning_rate": float("inf")}), ("model", {"l2": float("inf")})]
+)
+def test_infinite_rates_are_refused(key, wrong):
+    """Infinity is no learning rate and no weight of a penalty; it would only look like divergence."""
+    raw = {"data": "digits", "model": {"layers": ["relu"]}}
+    raw[key] = {**raw.get(key, {}), **wrong}
+    with pytest.raises(ConfigError, match="must be < inf: inf"):
+        parse(raw, Registry())

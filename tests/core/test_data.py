@@ -401,7 +401,7 @@ def test_an_empty_part_is_refused(rows: int, fraction: float) -> None:
     with pytest.raises(DataError) as caught:
         held(np.zeros(rows), fraction)
     n = round(rows * fraction)
-    told = f"a validation fraction of {fraction} of {rows} rows is {n} rows; choose another one"
+    told = f"a validation fraction (train.validation) of {fraction} of {rows} rows is {n} rows; choose another one"
     assert str(caught.value) == told
 
 

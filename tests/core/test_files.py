@@ -93,3 +93,16 @@ def test_json_has_no_nan(content, expected):
 
     for indent in (None, 1):
         assert json.loads(json_text(content, indent), parse_constant=refuse) == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links and pipes")
+def test_links_are_followed_and_what_is_no_file_is_refused(tmp_path):
+    """A link keeps leading to the file that is written; a pipe is left alone."""
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="Not a regular file"):
+        write_atomically(tmp_path / "pipe", b"new")
+    assert (tmp_path / "pipe").is_fifo()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +164,19 @@ def test_a_folder_in_use_is_not_written_to() -> None:
         nnplug.train(tomllib.loads(TOML), out="empty")
     assert str(caught.value) == "empty exists and is not empty; name a new folder for the run"
     Path("file").write_text("mine", encoding="utf-8")
-    with pytest.raises(NnplugError, match=r"^file exists and is not empty; name a new folder for the run$"):
+    with pytest.raises(NnplugError, match=r"^file is a file; name a new folder for the run$"):
         nnplug.train(tomllib.loads(TOML), out="file")
     assert Path("file").read_text(encoding="utf-8") == "mine"
+
+
+def test_runs_that_start_at_once_have_folders_of_their_own() -> None:
+    """Two threads that train without a folder, and two into the same one: nothing is written twice."""
+    with ThreadPoolExecutor(4) as pool:
+        folders = [run.folder for run in pool.map(lambda _: nnplug.train(tomllib.loads(TOML)), range(4))]
+        assert len(set(folders)) == 4
+        both = [pool.submit(nnplug.train, tomllib.loads(TOML), out="both") for _ in range(2)]
+        failed = [future.exception() for future in both if future.exception()]
+    assert [str(error) for error in failed] == ["both exists and is not empty; name a new folder for the run"]
 
 
 @pytest.mark.parametrize(

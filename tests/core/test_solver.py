@@ -1038,7 +1038,7 @@ def test_a_stream_that_yields_nothing_is_told(rows: int | None) -> None:
         (np.zeros((5, 4)), "the train split must be (x, y), (x, y, weight) or a Source, not ndarray"),
         ((np.zeros((5, 4)), np.zeros(4, int)), "the train split has 5 rows in x but 4 in y"),
         (Dataset(data(), validation=data(0)), "the validation split is empty: x has shape (0, 4)"),
-        (data(3), "batch_size is 5, but the train split has 3 rows; make it smaller"),
+        (data(3), "train.batch_size is 5, but the train split has 3 rows; make it smaller"),
     ],
 )
 def test_data_that_cannot_be_learned_from_is_refused_before_training(split: Any, message: str) -> None:

@@ -156,7 +156,7 @@ def test_a_batch_cannot_be_larger_than_the_data(rows: int, options: dict[str, An
     """A batch size beyond the rows that are left to train on is refused."""
     with pytest.raises(DataError) as caught:
         opened(Dataset(split(rows)), **options)
-    assert str(caught.value) == "batch_size is 7, but the train split has 6 rows; make it smaller"
+    assert str(caught.value) == "train.batch_size is 7, but the train split has 6 rows; make it smaller"
 
 
 def test_rows_of_a_stream_cannot_be_held_out() -> None:

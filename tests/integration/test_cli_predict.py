@@ -215,3 +215,15 @@ def test_layer_that_is_not_installed(process, site, layer_code, digits):
     assert done.err.startswith(
         "nnplug: error: m.safetensors cannot be built again: model.layers[0]: no layer is called 'extra'"
     )
+
+
+def test_out_never_replaces_what_it_is_made_from(cli, trained, tmp_path):
+    """Neither the model nor an input is overwritten by the predictions."""
+    inputs = tmp_path / "x.npy"
+    np.save(inputs, np.zeros((1, 64)))
+    for kept in (trained, inputs):
+        before = kept.read_bytes()
+        done = cli("predict", trained, inputs, "--out", kept)
+        assert done.code == 2
+        assert f"--out {kept} is the model or an input" in done.err
+        assert kept.read_bytes() == before
