@@ -36,6 +36,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         say_json(rows)
         return
+    for row in rows:
+        row["version"] = f"{row['version']} (editable)" if row["editable"] else row["version"]
     for line in table([COLUMNS, *([row[c] or "" for c in COLUMNS] for row in rows)]):
         say(line)
 
