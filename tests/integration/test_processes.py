@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
-
-import numpy as np
-import pytest
-
-import nnplug
-from nnplug_builtins.affine import Affine
-from nnplug_builtins.relu import Relu
 
 SCRIPT = '''
 import sys
