@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -22,14 +23,19 @@ def numerical_gradient(f: Callable[[], float], x: Array, h: float = 1e-5) -> Arr
     """
     grad = np.empty_like(x)
     for index in np.ndindex(x.shape):
-        kept = x[index]
-        x[index] = kept + h
-        above = f()
-        x[index] = kept - h
-        below = f()
-        x[index] = kept
-        grad[index] = (above - below) / (2 * h)
+        grad[index] = central_difference(f, x, index, h)
     return grad
+
+
+def central_difference(f: Callable[[], float], x: Array, index: Any, h: float) -> float:
+    """One element of `numerical_gradient`; ``x[index]`` is changed and put back."""
+    kept = x[index]
+    x[index] = kept + h
+    above = f()
+    x[index] = kept - h
+    below = f()
+    x[index] = kept
+    return (above - below) / (2 * h)
 
 
 def relative_error(a: Array, b: Array) -> float:

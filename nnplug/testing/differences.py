@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from nnplug.gradcheck import central_difference
 from nnplug.specs import Array
 
 H = 1e-5
@@ -28,13 +29,7 @@ def differences(f: Callable[[], float], x: Array, indices: Array) -> Array:
     flat = x.reshape(-1)
     found = np.empty(len(indices))
     for k, i in enumerate(indices):
-        kept = flat[i]
-        flat[i] = kept + H
-        above = f()
-        flat[i] = kept - H
-        below = f()
-        flat[i] = kept
-        found[k] = (above - below) / (2 * H)
+        found[k] = central_difference(f, flat, i, H)
     return found
 
 
