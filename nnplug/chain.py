@@ -81,9 +81,8 @@ class Chain(Layer):
     def _first_that_trains(self, grads: Params) -> int:
         """The index of the lowest layer with parameters to learn; below it no gradient is needed."""
         for i, (name, layer) in enumerate(self.children):
-            if layer.trainable and (
-                layer.trains(grads[name]) if isinstance(layer, Chain) else _holds_arrays(grads[name])
-            ):
+            own = grads[name]
+            if own and layer.trainable and (layer.trains(own) if type(layer) is Chain else _holds_arrays(own)):
                 return i
         return len(self.children)
 
@@ -94,7 +93,10 @@ class Chain(Layer):
 
 def _holds_arrays(grads: Params) -> bool:
     """False for layers without parameters, and for composites of such layers."""
-    return any(not isinstance(value, Mapping) or _holds_arrays(value) for value in grads.values())
+    for value in grads.values():
+        if hasattr(value, "dtype") or _holds_arrays(value):
+            return True
+    return False
 
 
 @hookimpl

@@ -25,7 +25,7 @@ class Context:
         path: the layer's path in the model, such as ``block1.affine2``.
     """
 
-    __slots__ = ("_arena", "_children", "_streams", "dtype", "need_dx", "path", "training")
+    __slots__ = ("_arena", "_needing", "_others", "_streams", "dtype", "need_dx", "path", "training")
 
     def __init__(
         self,
@@ -43,7 +43,8 @@ class Context:
         self.path = path
         self._streams = seed if isinstance(seed, Streams) else Streams(seed)
         self._arena = arena
-        self._children: dict[tuple[str, bool], Context] = {}
+        self._needing: dict[str, Context] = {}
+        self._others: dict[str, Context] = {}
 
     @property
     def rng(self) -> Generator:
@@ -57,15 +58,16 @@ class Context:
         """
         if dtype is None:
             dtype = self.dtype
-        return aligned_empty(shape, dtype) if self._arena is None else self._arena.empty(shape, dtype)
+        arena = self._arena
+        return aligned_empty(shape, dtype) if arena is None else arena.empty(shape, dtype)
 
     def child(self, name: str, need_dx: bool = True) -> Context:
         """The context for a child of a composite: its path, its random stream, the same scratch memory."""
-        key = (name, need_dx)
-        found = self._children.get(key)
+        children = self._needing if need_dx else self._others
+        found = children.get(name)
         if found is None:
             path = f"{self.path}.{name}" if self.path else name
-            found = self._children[key] = Context(
+            found = children[name] = Context(
                 training=self.training,
                 need_dx=need_dx,
                 dtype=self.dtype,

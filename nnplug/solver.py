@@ -60,6 +60,7 @@ class Solver:
         registry = model.registry
         self.model = model
         self.rule: UpdateRule = registry.create("update_rule", update)
+        self._schedule: Schedule = registry.create("schedule", self.rule.schedule)
         self.config: TrainConfig = build_section(TrainConfig, options, registry, "train")
         self.metrics: dict[str, Metric] = model.metrics(self.config.metrics)
         self.history = History()
@@ -194,8 +195,7 @@ class Solver:
 
     def _learning_rate(self) -> float:
         """The learning rate of the step to come: a linear warm-up, then what the schedule says."""
-        schedule, step = self.rule.schedule, self.run.step
-        assert isinstance(schedule, Schedule)  # noqa: S101  (the registry resolved it)
+        schedule, step = self._schedule, self.run.step
         if step < schedule.warmup:
             return self.rule.learning_rate * (step + 1) / schedule.warmup
         total = self.run.total_steps - schedule.warmup

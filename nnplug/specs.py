@@ -113,7 +113,8 @@ class Step:
     Args:
         t: the number of this update, counted from 1.
         learning_rate: after schedule and warm-up.
-        decay: whether weight decay may be applied to this block (not to biases).
+        decay: whether weight decay may be applied to this block (not to biases); always False for a rule that does not
+            declare ``decays``.
         empty: ``empty(shape, dtype)``, scratch memory that is valid until ``apply`` returns.
     """
 
