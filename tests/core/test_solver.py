@@ -98,9 +98,8 @@ class Rates(UpdateRule):
     """Notes the learning rate of every step."""
 
     def apply(self, w: Array, dw: Array, slots: Mapping[str, Array], step: Step) -> None:
-        """Note it once a step: for the block that decays."""
-        if step.decay:
-            SEEN.append(step.learning_rate)
+        """Note it; such a small network is one block."""
+        SEEN.append(step.learning_rate)
 
 
 @define
@@ -339,6 +338,7 @@ class Newton(UpdateRule):
 
     slots: ClassVar[tuple[str, ...]] = ("seen",)
     elementwise: ClassVar[bool] = False
+    decays: ClassVar[bool] = True
 
     def apply(self, w: Array, dw: Array, slots: Mapping[str, Array], step: Step) -> None:
         """Decompose matrices, take the sign of vectors."""
