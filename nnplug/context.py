@@ -44,7 +44,7 @@ class Context:
         self.path = path
         self._streams = seed if isinstance(seed, Streams) else Streams(seed)
         self._arena = arena
-        self.notes: dict[str, Any] = {}
+        self.notes: dict[Any, Any] = {}
         self._needing: dict[str, Context] = {}
         self._others: dict[str, Context] = {}
         if arena is not None:
