@@ -23,6 +23,7 @@ from importlib import import_module
 from pathlib import Path
 
 from results import Settings, machine, save
+from steps import TITLES
 from turns import HERE
 from workloads import WORKLOADS, write_mnist, write_random
 
@@ -32,7 +33,8 @@ LEAST_ROUNDS = 5  # of an epoch each, or 30 steps of W4: at least 2,000 steps of
 
 def main() -> None:
     """Read the command line, measure, print, save."""
-    everybody = sorted(file.stem.removeprefix("with_") for file in HERE.glob("with_*.py"))
+    found = {file.stem.removeprefix("with_") for file in HERE.glob("with_*.py")}
+    everybody = [name for name in TITLES if name in found] + sorted(found - TITLES.keys())
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"default: {' '.join(PARTS)}")
     parser.add_argument("--json", type=Path, metavar="FILE")

@@ -33,10 +33,10 @@ SWEEPS = {
     "rows": {n: _adam((64, 128, 64, 10)) for n in (10**4, 10**5, 10**6, 10**7)},
 }
 TITLES = {
-    "width": "units in each of two hidden layers, 784-n-n-10, batch 128",
-    "depth": "hidden layers of 128 units, batch 128",
-    "batch": "rows in a batch, 784-128-64-10",
-    "rows": "rows of 64 numbers in a mapped file, 64-128-64-10, batch 128",
+    "width": "Width: 784-n-n-10, batches of 128 rows",
+    "depth": "Depth: 784 numbers, n hidden layers of 128 units, 10 classes, batches of 128 rows",
+    "batch": "Batch: 784-128-64-10, batches of n rows",
+    "rows": "Rows: 64-128-64-10, batches of 128 out of n rows in a mapped file",
 }
 
 
@@ -68,10 +68,10 @@ def _measure(work: Workload, folder: Path, quick: bool, mapped: bool = False) ->
 
 def markdown(found: dict[str, list[Point]]) -> str:
     """A table for each sweep."""
-    return "\n\n".join(_table(TITLES[sweep], points) for sweep, points in found.items())
+    return "\n\n".join(f"{TITLES[sweep]}; microseconds a step:\n\n{_table(points)}" for sweep, points in found.items())
 
 
-def _table(title: str, points: list[Point]) -> str:
+def _table(points: list[Point]) -> str:
     rows = [
         [
             f"{point['at']:,}",
@@ -80,4 +80,4 @@ def _table(title: str, points: list[Point]) -> str:
         ]
         for point in points
     ]
-    return table([title, "nnplug, us", "by hand, us", "products, us", "to by hand", "to products"], rows)
+    return table(["n", "nnplug", "NumPy by hand", "products alone", "nnplug / by hand", "nnplug / products"], rows)

@@ -15,12 +15,13 @@ from workloads import WORKLOADS, Workload
 
 TITLES = {
     "nnplug": "nnplug",
+    "nnplug_numba": "nnplug, nnplug-numba",
     "floor": "NumPy by hand",
     "products": "products alone",
     "jax": "JAX",
-    "jax_scan": "JAX, `scan`",
+    "jax_scan": "JAX, scan",
     "torch": "PyTorch",
-    "torch_compile": "PyTorch, `compile`",
+    "torch_compile": "PyTorch, compiled",
     "sklearn": "scikit-learn",
 }
 BOUNDS = ("floor", "products")  # they learn, if at all, nothing that anybody could use

@@ -41,14 +41,21 @@ class Turns(nnplug.Callback):
 
 
 class Contestant:
-    """One `fit` without an end, in a thread of its own, that waits where a turn is over."""
+    """One `fit` without an end, in a thread of its own, that waits where a turn is over.
+
+    Attributes:
+        registry: where names are looked up; another one, with other plugins preferred, makes another contestant.
+    """
+
+    registry: nnplug.Registry | None = None
 
     def __init__(self, work: Workload, data: dict[str, Any]) -> None:
         layers: list[Any] = []
         for units in work.sizes[1:-1]:
             layers += [{"type": "affine", "units": units}, work.activation]
         layers.append({"type": "affine", "units": work.sizes[-1]})
-        self._model = nnplug.build({"layers": layers, "loss": "softmax"}, input_shape=work.sizes[0], seed=0)
+        config = {"layers": layers, "loss": "softmax"}
+        self._model = nnplug.build(config, input_shape=work.sizes[0], seed=0, registry=self.registry)
         self._turns = Turns()
         self._solver = nnplug.Solver(
             self._model,
