@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import local
 
 import numpy as np
 
@@ -56,3 +57,19 @@ def scores(network: Network, x: Array) -> Array:
         arena.start(len(batch))
         parts.append(network.scores(batch, ctx).copy())
     return np.concatenate(parts)
+
+
+class OneRow(local):
+    """The scores of one row at a time, which programs that answer requests ask for again and again.
+
+    Allocating scratch memory would take as long as all the arithmetic. So every thread keeps its own, of one row.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network, self._arena = network, Arena()
+        self._ctx = network.context(Streams(), arena=self._arena)
+
+    def scores(self, x: Array) -> Array:
+        """The scores of a batch of one row, in an array of their own."""
+        self._arena.start(1)
+        return self._network.scores(x, self._ctx).copy()

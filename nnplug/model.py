@@ -71,6 +71,7 @@ class Model:
         self.grads: Mapping[str, Array] = MappingProxyType(buffers.named(buffers.gradient))
         self.state: Mapping[str, Array] = buffers.state
         self._inference = network.context(Streams(seed))
+        self._one_row = evaluation.OneRow(network)
 
     def adopt(self, data: Dataset) -> None:
         """Take over scale, number of classes and class names from the data, where the model has none of its own.
@@ -101,6 +102,8 @@ class Model:
             ShapeError: x is no batch of samples of the model's input shape.
         """
         x = self._input(x)
+        if len(x) == 1:
+            return self._one_row.scores(x)
         if len(x) > evaluation.BATCH:
             return evaluation.scores(self.network, x)
         out = self.network.scores(x, self._inference)
