@@ -43,7 +43,7 @@ def read_idx(path: Path, ndim: int) -> Array:
         with path.open("rb") as file:
             pieces = _unpacked(file) if path.suffix == ".gz" else iter(partial(file.read, PIECE), b"")
             _fill(data, pieces, start)
-            shape = _shape(data[:start], path, ndim)
+            shape = _shape(bytes(data[:start]), path, ndim)
             _fill(data, pieces, start + prod(shape))
     except (OSError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
