@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nnplug.arrayfiles import read_npy, read_npz
     from nnplug.builder import build
     from nnplug.chain import Chain
     from nnplug.context import Context
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from nnplug.job import TrainResult, train
     from nnplug.loading import load, load_data
     from nnplug.model import Model
-    from nnplug.paths import data_dir, offline
+    from nnplug.paths import data_dir, data_file, offline
     from nnplug.registry import Registry, default_registry
     from nnplug.solver import Solver
     from nnplug.specs import Array, ArraySpec, Batch, Dataset, Params, ParamSpec, Plan, Source, StateSpec, Step
@@ -75,6 +76,7 @@ _HOME = {
     "UpdateRule": "nnplug.contracts",
     "build": "nnplug.builder",
     "data_dir": "nnplug.paths",
+    "data_file": "nnplug.paths",
     "default_registry": "nnplug.registry",
     "hookimpl": "nnplug.hookspecs",
     "load": "nnplug.loading",
@@ -82,6 +84,8 @@ _HOME = {
     "norm_error": "nnplug.gradcheck",
     "numerical_gradient": "nnplug.gradcheck",
     "offline": "nnplug.paths",
+    "read_npy": "nnplug.arrayfiles",
+    "read_npz": "nnplug.arrayfiles",
     "relative_error": "nnplug.gradcheck",
     "train": "nnplug.job",
 }
@@ -140,6 +144,7 @@ __all__ = [
     "UpdateRule",
     "build",
     "data_dir",
+    "data_file",
     "default_registry",
     "hookimpl",
     "load",
@@ -147,6 +152,8 @@ __all__ = [
     "norm_error",
     "numerical_gradient",
     "offline",
+    "read_npy",
+    "read_npz",
     "relative_error",
     "train",
 ]

@@ -6,23 +6,26 @@ each dimension as a 32-bit integer. Source: LeCun, Cortes and Burges, "The MNIST
 
 from __future__ import annotations
 
-import gzip
 import zlib
-from io import BufferedIOBase
+from collections.abc import Iterator
+from functools import partial
 from math import prod
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from nnplug import Array, DataError
+from nnplug import Array, DataError, data_file
 
-PIECE = 1 << 17  # bytes unpacked at a time: small enough to stay in the processor's cache
+PIECE = 1 << 17  # bytes read or unpacked at a time: small enough to stay in the processor's cache
+GZIP = 31  # tells zlib that a gzip header comes first
 
 
 def read_idx(path: Path, ndim: int) -> Array:
     """Read an IDX file of unsigned bytes, unpacked or, if its name ends in ``.gz``, packed.
 
-    What the header promises is believed only as far as bytes arrive: memory grows with the data that is really there.
+    What the header promises is believed only as far as bytes arrive: memory grows with the data that is really there,
+    and nothing is unpacked beyond what the header says.
 
     Args:
         path: the file.
@@ -35,20 +38,47 @@ def read_idx(path: Path, ndim: int) -> Array:
         DataError: the file cannot be read, is no IDX file of unsigned bytes in ``ndim`` dimensions, or holds more or
             fewer bytes than its header says.
     """
+    path, start, data = data_file(path), 4 + 4 * ndim, bytearray()
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            shape = _read_shape(file, path, ndim)
-            data = _read_bytes(file, prod(shape))
-    except (OSError, EOFError, zlib.error) as error:
+        with path.open("rb") as file:
+            pieces = _unpacked(file) if path.suffix == ".gz" else iter(partial(file.read, PIECE), b"")
+            _fill(data, pieces, start)
+            shape = _shape(bytes(data[:start]), path, ndim)
+            _fill(data, pieces, start + prod(shape))
+    except (OSError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
-    if len(data) != prod(shape):
-        given = f"only {len(data)} follow" if len(data) < prod(shape) else "more follow"
+    follow = len(data) - start
+    if follow != prod(shape):
+        given = f"only {follow} follow" if follow < prod(shape) else "more follow"
         raise DataError(f"{path}: the header says {prod(shape)} bytes, shape {shape}, but {given}")
-    return np.frombuffer(data, np.uint8).reshape(shape)
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
-def _read_shape(file: BufferedIOBase, path: Path, ndim: int) -> tuple[int, ...]:
-    header = file.read(4 + 4 * ndim)
+def _unpacked(file: BinaryIO) -> Iterator[bytes]:
+    """What a gzip file unpacks to, in pieces.
+
+    Python's gzip would follow a name without end, or empty parts without number; zlib passes over the one at the
+    speed of memory, and of several parts MNIST's files have none.
+    """
+    unpacker, packed = zlib.decompressobj(GZIP), b""
+    while not unpacker.eof and (packed := packed or file.read(PIECE)):
+        piece = unpacker.decompress(packed, PIECE)
+        packed = unpacker.unconsumed_tail
+        if piece:
+            yield piece
+    if not unpacker.eof:
+        raise OSError("it ends too early")
+    if unpacker.unused_data or file.read(1):
+        raise OSError("it goes on after its end")
+
+
+def _fill(data: bytearray, pieces: Iterator[bytes], size: int) -> None:
+    """Add pieces until there are more than ``size`` bytes, or no pieces left."""
+    while len(data) <= size and (piece := next(pieces, b"")):
+        data += piece
+
+
+def _shape(header: bytes, path: Path, ndim: int) -> tuple[int, ...]:
     magic = bytes((0, 0, 0x08, ndim))
     if header[:4] != magic:
         raise DataError(
@@ -58,11 +88,3 @@ def _read_shape(file: BufferedIOBase, path: Path, ndim: int) -> tuple[int, ...]:
     if len(header) < 4 + 4 * ndim:
         raise DataError(f"{path}: ends within its header, after {len(header)} bytes")
     return tuple(int(n) for n in np.frombuffer(header, ">u4", offset=4))
-
-
-def _read_bytes(file: BufferedIOBase, size: int) -> bytearray:
-    """Read ``size`` bytes, fewer if the file ends before, and some more if it goes on."""
-    data = bytearray()
-    while len(data) <= size and (piece := file.read(PIECE)):
-        data += piece
-    return data

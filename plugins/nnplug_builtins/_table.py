@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import csv
+import reprlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, dropwhile, groupby
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 import numpy as np
 from attrs import frozen
 
 from nnplug import Array, DataError
+from nnplug_builtins._lines import Lines
 
 Role = Literal["x", "y", "class", "ignored"]
 NUMBERS = ("x", "y")  # the roles whose cells must be numbers
+WIDEST = 1 << 20  # columns
 
 
 @frozen
@@ -24,7 +27,7 @@ class Table:
     """A text file of rows and columns, not read yet.
 
     Args:
-        path: the file, in UTF-8, with or without a byte order mark.
+        path: the file, which is there, in UTF-8, with or without a byte order mark.
         delimiter: the character between cells; a cell that holds it is quoted with ``"``.
         header: whether the first line holds the columns' names.
     """
@@ -37,12 +40,14 @@ class Table:
         """The columns' names; empty texts where there is no header.
 
         Raises:
-            DataError: the file cannot be read, or its first line is empty.
+            DataError: the file cannot be read, or its first line is empty or has far too many cells.
         """
-        with self._open() as file:
-            _, first = next(self._rows(file), (1, []))
+        with self._open() as lines:
+            first = next(self._rows(lines), [])
         if not first:
             raise DataError(f"{self.path}: the first line is empty")
+        if len(first) > WIDEST:
+            raise DataError(f"{self.path}: has {len(first)} columns; more than {WIDEST} are not read")
         return [name.strip() if self.header else "" for name in first]
 
     def read(self, names: list[str], roles: Sequence[Role]) -> dict[Role, Array]:
@@ -62,9 +67,11 @@ class Table:
         runs = [(role, len(list(run))) for role, run in groupby(roles)]  # side by side they are read as one field
         dtype = np.dtype([(str(i), float if role in NUMBERS else object, (n,)) for i, (role, n) in enumerate(runs)])
         try:
-            with self._open() as file:
+            with self._open() as lines:
+                if self.header:
+                    next(self._rows(lines))
                 table = np.loadtxt(
-                    self._lines(file), dtype, delimiter=self.delimiter, quotechar='"', comments=None, ndmin=1
+                    self._not_empty(lines), dtype, delimiter=self.delimiter, quotechar='"', comments=None, ndmin=1
                 )
         except ValueError as error:
             self._explain(names, roles)
@@ -76,59 +83,72 @@ class Table:
             self._explain(names, roles)
         return {role: np.concatenate(fields, axis=1) for role, fields in found.items()}
 
-    def _lines(self, file: TextIO) -> Iterator[str]:
-        """The lines after the header and the empty lines that may follow it."""
-        if self.header:
-            next(self._rows(file))
-        lines = dropwhile(str.isspace, file)
-        first = next(lines, None)
+    def _not_empty(self, lines: Lines) -> Iterator[str]:
+        """The lines of the table's body, without the empty ones that it may begin with."""
+        body = dropwhile(str.isspace, self._whole_rows(lines))
+        first = next(body, None)
         if first is None:
             raise DataError(f"{self.path}: has no rows")
-        return chain([first], lines)
+        return chain([first], body)
 
-    def _rows(self, file: TextIO) -> Iterator[tuple[int, list[str]]]:
-        """Each row with the number of the line that it ends on."""
-        reader = csv.reader(file, delimiter=self.delimiter, strict=True)
+    def _whole_rows(self, lines: Lines) -> Iterator[str]:
+        """The lines; from the first quote on, which may join several to a row, after the strict parser has seen them.
+
+        NumPy's would go on looking for a row's end, and hold in memory all that it passes.
+        """
+        lines.begin_row()  # the header is done with
+        for line in lines:
+            if '"' in line:
+                break
+            yield line
+            lines.begin_row()
+        else:
+            return
+        for _ in self._rows(lines, line):
+            yield from lines.row
+
+    def _rows(self, lines: Lines, *taken: str) -> Iterator[list[str]]:
+        """The cells of each row; ``taken`` is the first line, if it has been read."""
+        reader = csv.reader(chain(taken, lines), delimiter=self.delimiter, strict=True)
         try:
             for row in reader:
-                yield reader.line_num, row
+                yield row
+                lines.begin_row()
         except csv.Error as error:
-            raise DataError(f"{self.path}: line {reader.line_num}: {error}") from error
+            raise DataError(f"{self.path}: line {lines.number}: {error}") from error
 
     def _explain(self, names: list[str], roles: Sequence[Role]) -> None:
         """Raise a DataError for the first row that is not as it should be, if there is one."""
-        with self._open() as file:
-            rows = self._rows(file)
+        with self._open() as lines:
+            rows = self._rows(lines)
             if self.header:
                 next(rows)
-            for line, row in rows:
+            for row in rows:
                 if row and len(row) != len(names):
                     cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
-                    raise DataError(f"{self.path}: line {line}: {cells}, expected {len(names)}")
+                    raise DataError(f"{self.path}: line {lines.number}: {cells}, expected {len(names)}")
                 for i, (cell, role) in enumerate(zip(row, roles, strict=False)):
                     fault = _fault(cell, role)
                     if fault:
                         raise DataError(
-                            f"{self.path}: line {line}, {column(names, i)}: {fault}; "
+                            f"{self.path}: line {lines.number}, {column(names, i)}: {fault}; "
                             "correct it, remove the row, or leave out the column with the option ignore"
                         )
 
     @contextmanager
-    def _open(self) -> Iterator[TextIO]:
+    def _open(self) -> Iterator[Lines]:
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
-                yield file
-        except FileNotFoundError as error:
-            raise DataError(f"{self.path}: no such file; the current folder is {Path.cwd()}") from error
+                yield Lines(file, self.path)
         except UnicodeDecodeError as error:
             raise DataError(f"{self.path}: is not in UTF-8 ({error}); save it in UTF-8") from error
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be read: {error}") from error
+            raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error
 
 
 def column(names: list[str], index: int) -> str:
     """How messages call a column: by its name, or where it has none by its place."""
-    return f"column {names[index]!r}" if names[index] else f"column {index} (counted from 0)"
+    return f"column {reprlib.repr(names[index])}" if names[index] else f"column {index} (counted from 0)"
 
 
 def is_number(cell: str) -> bool:
@@ -149,12 +169,12 @@ def _fault(cell: str, role: Role) -> str:
     if role == "class":
         return ""
     if not is_number(cell):
-        return f"{cell!r} is no number"
-    return "" if isfinite(float(cell)) else f"{cell!r} is not finite"
+        return f"{reprlib.repr(cell)} is no number"
+    return "" if isfinite(float(cell)) else f"{reprlib.repr(cell)} is not finite"
 
 
 def _plausible(field: Array) -> Any:
-    """Numbers are finite; texts are not empty, and no quote that was left open ran on over the end of a line."""
+    """Numbers are finite, texts not empty."""
     if field.dtype == object:
-        return all(cell.strip() and "\n" not in cell and "\r" not in cell for cell in field.flat)
+        return all(cell.strip() for cell in field.flat)
     return np.isfinite(field).all()

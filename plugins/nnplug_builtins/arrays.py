@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 
+import numpy as np
 from attrs import field, frozen
 from attrs.validators import and_, ge, lt, optional
 
-from nnplug import Array, DataError, DataLoader, Dataset, hookimpl
+from nnplug import Array, DataError, DataLoader, Dataset, hookimpl, read_npy, read_npz
 from nnplug_builtins._hold_out import hold_out
-from nnplug_builtins._numpy_files import read_npy, read_npz
 
 SPLITS = ("train", "validation", "test")
 PARTS = ("x", "y", "weight")
@@ -52,8 +53,8 @@ class Arrays(DataLoader):
             DataError: a file or an array is missing, cannot be read, holds something else than numbers or does not fit
                 the others; ``test`` is given although there is a test split.
         """
-        path = Path(self.path).expanduser()
-        splits = _splits(path, self._read(path))
+        path = Path(self.path)
+        splits = _splits(path, {name: _in_order(array) for name, array in self._read(path).items()})
         if self.test and "test" in splits:
             raise DataError(f"{path}: there is a test split already; leave out test = {self.test:g}")
         if self.test:
@@ -70,7 +71,7 @@ class Arrays(DataLoader):
             raise DataError(f"{path}: expected a file whose name ends in .npz or .npy")
         if self.targets is None:
             raise DataError(f"{path}: holds x alone; name the .npy file of y with the option targets")
-        x, y = (read_npy(file, self.memory_map) for file in (path, Path(self.targets).expanduser()))
+        x, y = (read_npy(file, mapped=self.memory_map) for file in (path, self.targets))
         return {"x_train": x, "y_train": y}
 
     def _hold_out(self, split: tuple[Array, ...]) -> dict[str, tuple[Array, ...]]:
@@ -88,7 +89,7 @@ def _choose(names: list[str], path: Path) -> dict[str, str]:
         if part not in PARTS:
             continue
         if (split or "train") not in SPLITS:
-            raise DataError(f"{path}: {name} belongs to no split; they are called {', '.join(SPLITS)}")
+            raise DataError(f"{path}: {reprlib.repr(name)} belongs to no split; they are called {', '.join(SPLITS)}")
         chosen[name] = f"{part}_{split or 'train'}"
     for split in SPLITS:
         needed = split == "train" or any(f"{part}_{split}" in chosen.values() for part in PARTS)
@@ -97,8 +98,15 @@ def _choose(names: list[str], path: Path) -> dict[str, str]:
             if len(found) > 1:
                 raise DataError(f"{path}: {' and '.join(found)} mean the same; keep one of them")
             if needed and not found and part != "weight":
-                raise DataError(f"{path}: has no {part}_{split}; it holds {', '.join(names) or 'nothing'}")
+                raise DataError(f"{path}: has no {part}_{split}; it holds {reprlib.repr(names)}")
     return chosen
+
+
+def _in_order(array: Array) -> Array:
+    """The array in C order and in our byte order: another would be copied whole for every batch."""
+    if array.flags.c_contiguous and array.dtype.isnative:
+        return array
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
 
 
 def _splits(path: Path, arrays: dict[str, Array]) -> dict[str, tuple[Array, ...]]:

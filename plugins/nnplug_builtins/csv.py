@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 from attrs import field, frozen
 from attrs.validators import and_, ge, lt
 
-from nnplug import Array, DataError, DataLoader, Dataset, hookimpl
+from nnplug import Array, DataError, DataLoader, Dataset, data_file, hookimpl
 from nnplug_builtins._hold_out import hold_out
 from nnplug_builtins._table import Role, Table, column, is_number
 
@@ -58,7 +59,7 @@ class Csv(DataLoader):
             DataError: the file is missing or cannot be read, a column does not exist, a row has too few or too many
                 cells, a cell is empty or no number; the message says which line and column.
         """
-        table = Table(Path(self.path).expanduser(), self.delimiter, self.header)
+        table = Table(data_file(self.path), self.delimiter, self.header)
         names = table.names()
         targets, roles = self._roles(names, table.path)
         columns = table.read(names, roles)
@@ -66,9 +67,8 @@ class Csv(DataLoader):
         if self.task == "classification":
             y, class_names = _numbered([text.strip() for text in columns["class"].flat])
             if len(class_names) == 1:
-                raise DataError(
-                    f"{table.path}: {column(names, targets[0])}: all rows are of one class, {class_names[0]!r}"
-                )
+                where, name = column(names, targets[0]), reprlib.repr(class_names[0])
+                raise DataError(f"{table.path}: {where}: all rows are of one class, {name}")
         else:
             y = columns["y"][
                 :, np.unique(targets, return_inverse=True)[1]
@@ -115,7 +115,7 @@ def _index(wanted: str | int, names: list[str], path: Path) -> int:
 def _listed(names: list[str]) -> str:
     if not any(names):
         return f"{len(names)} without names, counted from 0"
-    return ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "")
+    return ", ".join(map(reprlib.repr, names[:10])) + (", ..." if len(names) > 10 else "")
 
 
 def _numbered(texts: list[str]) -> tuple[Array, tuple[str, ...]]:

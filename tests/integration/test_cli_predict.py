@@ -166,31 +166,39 @@ def test_every_wrong_input_is_one_error(cli, named, digits):
     Path("notes.txt").write_text("hello", encoding="utf-8")
     Path("nothing.npy").write_bytes(b"")
     expected = {
-        "shape.npy": " has shape (5, 10); the model takes (64,), or (N, 64) for N samples",
-        "empty.npy": " holds no samples, its shape is (0, 64)",
-        "text.npy": " holds <U1, the model takes numbers",
-        "object.npy": " cannot be read: ",
-        "two.npz": " holds a, b; call the one to predict 'x'",
-        "object.npz": " cannot be read: ",
-        "cut.npy": " cannot be read: ",
-        "header.npy": " cannot be read: ",
-        "broken.npz": " cannot be read: ",
-        "notes.txt": " is neither a .npy nor a .npz file",
-        "nothing.npy": " is neither a .npy nor a .npz file",
-        "missing.npy": ": No such file or directory",
+        "shape.npy": "has shape (5, 10); the model takes (64,), or (N, 64) for N samples",
+        "empty.npy": "expected at least one row, and something in it, got shape (0, 64)",
+        "text.npy": "expected numbers, got <U1",
+        "object.npy": "holds Python objects, expected numbers",
+        "two.npz": "holds ['a', 'b']; call the one to predict 'x'",
+        "object.npz": "x: holds Python objects, expected numbers",
+        "cut.npy": "the header says 320 bytes, shape (5, 64), but only 311 follow",
+        "header.npy": "cannot be read: ",
+        "broken.npz": "is no .npz file: ",
+        "notes.txt": "is neither a .npy nor a .npz file",
+        "nothing.npy": "is neither a .npy nor a .npz file",
+        "missing.npy": "no such file; ",
     }
     done = cli("predict", named, "good.npy", *expected)
     assert (done.code, done.out) == (1, "")
     for line, (name, message) in zip(done.err.splitlines(), expected.items(), strict=True):
-        assert line.startswith(f"nnplug: error: {name}{message}")
+        assert line.startswith(f"nnplug: error: {name}: {message}")
 
 
 def test_folder_instead_of_an_input(cli, named):
     """A folder is one error."""
     done = cli("predict", named, ".")
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("nnplug: error: .: ")
-    assert done.err.count("\n") == 1
+    assert done.err == "nnplug: error: .: is a folder, not a file\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_instead_of_an_input(process, named):
+    """Nobody waits for what may never be written to it."""
+    os.mkfifo("x.npy")
+    done = process("predict", named, "x.npy")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "nnplug: error: x.npy: is a pipe or a device, not a file\n"
 
 
 def test_loss_without_probabilities(cli, digits):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import time
 import tracemalloc
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -102,27 +105,71 @@ def test_a_promise_of_exabytes_allocates_nothing(tmp_path: Path, name: str) -> N
     assert peak < 2_000_000
 
 
-def test_a_small_header_before_a_large_file_stops_reading_early(tmp_path: Path) -> None:
-    """A packed file that unpacks to far more than it says is not unpacked to its end."""
+def bomb(path: Path) -> None:
+    """Ten gigabytes of zeros, packed into ten megabytes."""
+    packer = zlib.compressobj(9, wbits=31)
+    start = packer.compress(idx((1, 2, 5), b"")) + packer.flush(zlib.Z_FULL_FLUSH)
+    zeros = packer.compress(bytes(1 << 25)) + packer.flush(zlib.Z_FULL_FLUSH)
+    path.write_bytes(start + zeros * 320)
+
+
+def long_name(path: Path) -> None:
+    """A gzip header with a file name of a hundred megabytes."""
+    path.write_bytes(b"\x1f\x8b\x08\x08" + bytes(6) + b"a" * 100_000_000)
+
+
+def empty_parts(path: Path) -> None:
+    """Two million gzip files in one, all of them empty."""
+    path.write_bytes(gzip.compress(b"") * 2_000_000)
+
+
+def sparse(path: Path) -> None:
+    """Ten terabytes that take no room on the disk."""
+    path.write_bytes(gzip.compress(idx((1, 2, 5), bytes(10))))
+    with path.open("r+b") as file:
+        try:
+            file.truncate(10**13)
+        except OSError as error:
+            pytest.skip(f"this file system has no such large files: {error}")
+
+
+@pytest.mark.parametrize(
+    ("write", "problem"),
+    [
+        (bomb, "the header says 10 bytes, shape (1, 2, 5), but more follow"),
+        (long_name, "cannot be read: it ends too early"),
+        (empty_parts, "cannot be read: it goes on after its end"),
+        (sparse, "cannot be read: it goes on after its end"),
+    ],
+)
+def test_hostile_gzip_files(tmp_path: Path, write: Callable[[Path], None], problem: str) -> None:
+    """None is read for long, and none fills the memory."""
     path = tmp_path / "images.gz"
-    path.write_bytes(gzip.compress(idx((1, 2, 2), bytes(50_000_000)), compresslevel=1))
+    write(path)
     tracemalloc.start()
+    start = time.process_time()
     try:
         text = message(path, 3)
-        peak = tracemalloc.get_traced_memory()[1]
+        seconds, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert text == f"{path}: the header says 4 bytes, shape (1, 2, 2), but more follow"
+    assert text == f"{path}: {problem}"
+    assert seconds < 2
     assert peak < 2_000_000
 
 
 def test_damaged_gzip_files_are_refused(tmp_path: Path) -> None:
-    """No gzip file, one cut short, and one with a flipped bit in its data."""
+    """No gzip file, those cut short or continued, one with a wrong checksum, and one with a flipped bit in its data."""
     good = gzip.compress(idx((2, 3, 4), bytes(range(24))), mtime=0)
     path = tmp_path / "images.gz"
     for content, problem in (
-        (b"not gzip", "Not a gzipped file (b'no')"),
-        (good[:-10], "Compressed file ended before the end-of-stream marker was reached"),
+        (b"not gzip", "incorrect header check"),
+        (b"", "it ends too early"),
+        (good[:-10], "it ends too early"),
+        (good[:-1], "it ends too early"),
+        (good[:-6] + b"!" + good[-5:], "incorrect data check"),
+        (good + b"!", "it goes on after its end"),
+        (good + good, "it goes on after its end"),
         (good[:30] + bytes([good[30] ^ 0xFF]) + good[31:], None),
     ):
         path.write_bytes(content)
@@ -131,7 +178,8 @@ def test_damaged_gzip_files_are_refused(tmp_path: Path) -> None:
         assert problem is None or text.endswith(problem)
 
 
-def test_a_missing_file_is_an_error_of_ours(tmp_path: Path) -> None:
-    """The operating system's reason is passed on."""
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """Missing, or a folder."""
     path = tmp_path / "images"
-    assert message(path, 3).startswith(f"{path}: cannot be read: ")
+    assert message(path, 3) == f"{path}: no such file; the current folder is {Path.cwd()}"
+    assert message(tmp_path, 3) == f"{tmp_path}: is a folder, not a file"
