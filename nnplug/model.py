@@ -85,10 +85,9 @@ class Model:
                 f"the data is scaled with (offset, factor) {data.scale}, the model was made for {self.scale}; "
                 "build a new model for this data"
             )
-        facts: dict[str, Any] = {"seed": self.seed, "dtype": str(self.dtype)}
-        for name in ("scale", "classes", "class_names"):
-            own = getattr(self, name)
-            facts[name] = getattr(data, name) if own is None else own
+        own = {name: getattr(self, name) for name in ("scale", "classes", "class_names")}
+        facts = {name: getattr(data, name) if known is None else known for name, known in own.items()}
+        facts |= {"seed": self.seed, "dtype": str(self.dtype)}
         about: About = build_section(About, facts, self.registry)
         about.check_input(self.input_spec.dtype)
         self.scale, self.classes, self.class_names = about.scale, about.classes, about.class_names
