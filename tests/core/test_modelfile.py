@@ -14,7 +14,7 @@ import safetensors
 
 import nnplug
 from nnplug import Model, ModelFileError
-from nnplug.modelfile import read_model, write_model
+from nnplug.modelfile import open_model, write_model
 
 LAYERS = [{"type": "affine", "units": 5, "name": "hidden"}, "tanh", {"type": "chain", "layers": ["relu"]}, "flatten"]
 
@@ -22,6 +22,12 @@ LAYERS = [{"type": "affine", "units": 5, "name": "hidden"}, "tanh", {"type": "ch
 def build(**options: Any) -> Model:
     """A small model."""
     return nnplug.build({"layers": LAYERS, "l2": 0.25}, **{"input_shape": 3, "seed": 7, **options})
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The header and all arrays of a model file."""
+    with open_model(path) as (header, file):
+        return header, {name: file.read(name) for name in file.arrays}
 
 
 def header_of(path: Path) -> Any:
@@ -172,7 +178,7 @@ def test_writing_and_reading_are_inverse(tmp_path: Path) -> None:
     }
     path = tmp_path / "m.safetensors"
     write_model(path, {"model": {"layers": []}, "umlauts": "äöü\n"}, arrays)
-    header, found = read_model(path)
+    header, found = read(path)
     assert header == {"format": 1, "model": {"layers": []}, "umlauts": "äöü\n"}
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
@@ -228,7 +234,7 @@ def test_broken_files_are_refused_in_one_sentence(tmp_path: Path, kind: str) -> 
     path = tmp_path / "broken.safetensors"
     path.write_bytes(BROKEN[kind])
     with pytest.raises(ModelFileError, match=r"broken.safetensors is no model file: .") as caught:
-        read_model(path)
+        read(path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
 
@@ -242,7 +248,7 @@ def test_other_peoples_safetensors_are_refused(tmp_path: Path, metadata: dict[st
     path = tmp_path / "other.safetensors"
     path.write_bytes(tensors(one(**metadata), b"0" * 8))
     with pytest.raises(ModelFileError) as caught:
-        read_model(path)
+        read(path)
     assert str(caught.value) == f"{path} is a safetensors file, but not one that nnplug wrote: it has no config"
 
 
@@ -252,7 +258,7 @@ def test_another_format_is_refused(tmp_path: Path, number: Any) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(tensors(one(nnplug=json.dumps({"format": number, "model": {}})), b"0" * 8))
     with pytest.raises(ModelFileError) as caught:
-        read_model(path)
+        read(path)
     told = f"has format {number!r}; this nnplug reads format 1, a newer one may read it"
     assert str(caught.value) == f"{path} {told}"
 
@@ -260,9 +266,9 @@ def test_another_format_is_refused(tmp_path: Path, number: Any) -> None:
 def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
     """The operating system's reason is given."""
     with pytest.raises(ModelFileError, match=r"nothing.safetensors cannot be read: No such file or directory$"):
-        read_model(tmp_path / "nothing.safetensors")
+        read(tmp_path / "nothing.safetensors")
     with pytest.raises(ModelFileError, match=r"cannot be read: (Is a directory|Permission denied)$"):
-        read_model(tmp_path)
+        read(tmp_path)
 
 
 def test_a_truncated_model_is_refused_wherever_it_was_cut(tmp_path: Path) -> None:
