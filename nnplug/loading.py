@@ -101,9 +101,13 @@ def _take_over(model: Model, file: TensorFile, only: str, name: str) -> None:
     known = {**model.params, **model.state}
     try:
         _check(chosen, {path: (array.shape, array.dtype) for path, array in known.items()}, exact=False)
+        with np.errstate(over="raise"):
+            found = {path: file.read(path).astype(known[path].dtype, copy=False) for path in chosen}
+    except FloatingPointError:
+        raise ModelFileError(f"{name} does not fit: it holds numbers too large for {model.dtype}") from None
     except ModelFileError as error:
         raise ModelFileError(f"{name} does not fit: {error}") from None
-    for path, array in {path: file.read(path) for path in chosen}.items():
+    for path, array in found.items():
         known[path][...] = array
 
 

@@ -159,7 +159,7 @@ def _texts(table: Any) -> dict[str, str]:
 
 def _stored(name: str, entry: Any, begin: int) -> Stored:
     """One entry of the header, if it makes sense by itself."""
-    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+    if not isinstance(entry, dict) or not entry.keys() >= {"dtype", "shape", "data_offsets"}:
         raise DamagedError(f"does not say dtype, shape and place of {quote(name)}")
     code, shape, place = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(code, str) or code not in DTYPES:
