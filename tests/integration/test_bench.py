@@ -46,7 +46,9 @@ def test_every_part_is_measured_and_finds_its_place_on_the_page(tmp_path: Path) 
     assert [word for word in words if word.startswith("<!--")] == [
         line for line in after.splitlines() if line.startswith("<!--")
     ]
-    assert {plot.name for plot in tmp_path.glob("*.png")} == {f"speed-{part}.png" for part in ("steps", "growth", "flatness")}
+    assert {plot.name for plot in tmp_path.glob("*.png")} == {
+        f"speed-{part}.png" for part in ("steps", "growth", "flatness")
+    }
 
 
 def test_one_part_is_put_beside_the_others(tmp_path: Path) -> None:
