@@ -16,7 +16,7 @@ from nnplug.errors import ConfigError, Problem
 from nnplug.files import open_to_read
 from nnplug.filling import INVALID, convert, fill
 from nnplug.limits import DEPTH, check_size
-from nnplug.naming import cut, printable
+from nnplug.naming import cut, printable, quote
 from nnplug.options import show
 from nnplug.registry import Registry
 from nnplug.switches import Switches
@@ -230,7 +230,7 @@ def set_value(raw: dict[str, Any], assignment: str) -> None:
         if isinstance(target[index], str):
             target[index] = {"type": target[index]}
         if not isinstance(target[index], dict | list):
-            raise _refused(assignment, f"{here} is {show(target[index])}, which has no {key!r}")
+            raise _refused(assignment, f"{cut(here)} is {show(target[index])}, which has no {quote(key)}")
         target = target[index]
 
 
@@ -242,7 +242,7 @@ def _index(target: Any, key: str, assignment: str) -> str | int:
     if isinstance(target, dict):
         return key
     if not re.fullmatch(r"[0-9]{1,9}", key) or int(key) >= len(target):
-        raise _refused(assignment, f"{key!r} is no position in a list of {len(target)}, counted from 0")
+        raise _refused(assignment, f"{quote(key)} is no position in a list of {len(target)}, counted from 0")
     return int(key)
 
 
