@@ -165,6 +165,9 @@ def parse_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise ValueError(f"nested more than {DEPTH} deep") from None
+    except tomllib.TOMLDecodeError as error:  # which quotes keys of any length, and ends with the line
+        told = printable(str(error))
+        raise ValueError(told if len(told) <= 250 else f"{told[:150]}...{told[-60:]}") from None
 
 
 def build_section(cls: type, table: Mapping[str, Any], registry: Registry, path: str = "", source: str = "") -> Any:
