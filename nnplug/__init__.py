@@ -96,7 +96,7 @@ if not TYPE_CHECKING:  # a type checker would take any misspelt name for one of 
     def __getattr__(name: str) -> Any:
         if name not in _HOME:
             raise AttributeError(f"module 'nnplug' has no attribute {name!r}")
-        from importlib import import_module
+        from importlib import import_module  # noqa: TID251  (of modules listed above)
 
         value = getattr(import_module(_HOME[name]), name)
         globals()[name] = value

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+TOLD = 100  # problems of one config; nobody reads on
+
 
 class NnplugError(Exception):
     """Base of every error that nnplug raises on purpose."""
@@ -72,4 +74,7 @@ class ConfigError(NnplugError):
 
     def __str__(self) -> str:
         where = f"{self.source}: " if self.source else ""
-        return "\n".join(f"{where}{problem}" for problem in self.problems)
+        lines = [f"{where}{problem}" for problem in self.problems[:TOLD]]
+        if self.problems[TOLD:]:
+            lines.append(f"{where}and more")
+        return "\n".join(lines)

@@ -21,10 +21,11 @@ BUILT_INS = Path(nnplug_builtins.__file__).parent
 # From the bottom to the top: a module imports only from the rows above its own. A package stands for all its modules,
 # which may import each other; "" is nnplug itself, which imports what it is asked for.
 ORDER = (
-    ("errors", "naming", "files", "arena", "streams", "interrupts", "history", "probe"),
-    ("specs", "about", "paths"),
-    ("context", "data", "arrayfiles", "gradcheck", "modelfile"),
-    ("contracts",),
+    ("errors", "naming", "arena", "streams", "interrupts", "history", "probe"),
+    ("files", "paths"),
+    ("specs", "about", "limits"),
+    ("context", "data", "arrayfiles", "gradcheck", "tensorfile"),
+    ("contracts", "modelfile"),
     ("hookspecs", "buffers"),
     ("options", "chain", "network", "updater", "best", "discovery"),
     ("filling", "plugins", "evaluation", "switches"),
