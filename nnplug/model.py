@@ -17,13 +17,14 @@ from nnplug.chain import Chain
 from nnplug.config import ModelConfig, build_section
 from nnplug.context import Context
 from nnplug.contracts import Layer, Metric
-from nnplug.data import as_array, open_split, rescale
+from nnplug.data import as_array, open_split
 from nnplug.errors import DataError, NnplugError, ShapeError
 from nnplug.gradcheck import numerical_gradient
 from nnplug.modelfile import write_model
 from nnplug.naming import suggest
 from nnplug.network import Network
 from nnplug.registry import Registry
+from nnplug.rows import rescale
 from nnplug.specs import Array, ArraySpec, Dataset
 from nnplug.streams import Streams
 from nnplug.summary import Summary, summarise

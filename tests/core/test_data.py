@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from nnplug import Array, ArraySpec, DataError
-from nnplug.data import Rows, hold_out, open_split, rescale, sample_spec
+from nnplug.data import hold_out, open_split, sample_spec
+from nnplug.order import Order
+from nnplug.rows import Rows, rescale
 from nnplug.specs import Batch
 
 F32 = np.dtype("float32")
@@ -201,7 +204,7 @@ def test_large_ready_and_mapped_data_is_not_converted(tmp_path: Path, monkeypatc
     np.save(tmp_path / "x.npy", np.zeros((4, 2), np.uint8))
     mapped = Rows(np.load(tmp_path / "x.npy", mmap_mode="r"), np.arange(4), None, F32, None)
     assert mapped.converted() is mapped
-    monkeypatch.setattr("nnplug.data.CONVERT_UP_TO", 100)
+    monkeypatch.setattr("nnplug.rows.CONVERT_UP_TO", 100)
     large = Rows(np.zeros((26, 1), np.uint8), np.arange(26), None, F32, None)
     assert large.converted() is large
 
@@ -350,9 +353,10 @@ def test_weights_keep_their_fractions_for_integer_input() -> None:
 
 def held(y: Array, fraction: float, seed: int = 0, **options: Any) -> tuple[list[int], list[int]]:
     """The rows kept and held out."""
-    source = Rows(np.zeros((len(y), 1), F32), y, options.get("weight"), F32, None, options.get("index"))
+    order = Order(len(y), options.get("size", 1), options.get("blocks"))
+    source = Rows(np.zeros((len(y), 1), F32), y, options.get("weight"), F32, None, order)
     kept, out = hold_out(source, fraction, generator(seed))
-    return list(kept.index), list(out.index)  # type: ignore[arg-type]
+    return [int(row) for row in chain(*kept.order.epoch(None))], [int(row) for row in chain(*out.order.epoch(None))]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -390,7 +394,7 @@ def test_values_are_held_out_at_random() -> None:
 def test_holding_out_of_a_subset_stays_in_it() -> None:
     """Rows of a subset are numbered in the whole; nobody from outside comes in."""
     index = np.arange(10, 30)
-    kept, out = held(np.arange(100) % 2, 0.25, index=index)
+    kept, out = held(np.arange(100) % 2, 0.25, blocks=index)
     assert sorted(kept + out) == list(index)
     assert len(out) == 5
 

@@ -13,8 +13,8 @@ from attrs import frozen
 
 import nnplug
 from nnplug import Array, DataError, Metric
-from nnplug.data import Rows
 from nnplug.evaluation import BATCH, evaluate, scores
+from nnplug.rows import Rows
 
 MODEL = nnplug.build(
     {

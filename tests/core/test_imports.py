@@ -23,9 +23,9 @@ BUILT_INS = Path(nnplug_builtins.__file__).parent
 ORDER = (
     ("errors", "naming", "files", "paths", "arena", "streams", "interrupts", "history", "probe"),
     ("specs", "about"),
-    ("context", "data", "gradcheck", "modelfile"),
-    ("contracts",),
-    ("hookspecs", "buffers"),
+    ("context", "order", "gradcheck", "modelfile"),
+    ("contracts", "rows"),
+    ("hookspecs", "buffers", "data"),
     ("options", "chain", "network", "updater", "best", "discovery"),
     ("filling", "plugins", "evaluation", "switches"),
     ("store", "presets"),

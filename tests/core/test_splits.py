@@ -11,7 +11,8 @@ import pytest
 import nnplug
 from nnplug import ConfigError, DataError, Dataset, Model
 from nnplug.config import TrainConfig
-from nnplug.data import Rows
+from nnplug.order import Order
+from nnplug.rows import Rows
 from nnplug.splits import class_weights, open_splits
 
 
@@ -59,7 +60,7 @@ def test_validation_rows_come_out_of_train() -> None:
     x = np.arange(40.0).reshape(20, 2)
     found = opened(Dataset((x, np.arange(20) % 3), test=split(5)), validation=0.25)
     assert (found["train"].rows, found["validation"].rows, found["test"].rows) == (15, 5, 5)
-    rows = [set(found[name].index) for name in ("train", "validation")]
+    rows = [set(found[name].order.blocks) for name in ("train", "validation")]
     assert rows[0] | rows[1] == set(range(20))
     given = opened(Dataset(split(20), split(4)), validation=0.25)
     assert (given["train"].rows, given["validation"].rows) == (20, 4)
@@ -68,10 +69,10 @@ def test_validation_rows_come_out_of_train() -> None:
 def test_the_seed_alone_decides_what_is_held_out() -> None:
     """A model trained further holds out the same rows, or it would validate on what it was trained on."""
     of, data = model(seed=4), Dataset(split(40))
-    first = opened(data, of, validation=0.25)["validation"].index
+    first = opened(data, of, validation=0.25)["validation"].order.blocks
     of.streams.get("shuffle").random(7)
-    np.testing.assert_array_equal(opened(data, of, validation=0.25)["validation"].index, first)
-    assert not np.array_equal(opened(data, model(seed=5), validation=0.25)["validation"].index, first)
+    np.testing.assert_array_equal(opened(data, of, validation=0.25)["validation"].order.blocks, first)
+    assert not np.array_equal(opened(data, model(seed=5), validation=0.25)["validation"].order.blocks, first)
 
 
 def test_small_training_data_is_converted_once() -> None:
@@ -216,7 +217,7 @@ def test_batches_of_a_stream_are_checked_as_they_come(batch: Any, message: str) 
 def source(y: Any, index: Any = None) -> Rows:
     """Training rows with these targets."""
     y = np.asarray(y)
-    return Rows(np.zeros((len(y), 2)), y, None, np.dtype("float32"), None, index)
+    return Rows(np.zeros((len(y), 2)), y, None, np.dtype("float32"), None, Order(len(y), 1, index))
 
 
 @pytest.mark.parametrize("y", [[0, 0, 0, 1], [0, 1, 2, 2, 2, 2], [2, 0, 2, 2], [5], [1, 1, 3, 3, 3, 7]])
