@@ -74,7 +74,8 @@ class TrainConfig:
         validation: the fraction of the training rows held out for validation where the data has no such split.
         monitor: what "best" means: loss or a metric, on validation; default: the loss's first metric.
         metrics: what is evaluated beside the loss; default: the loss's own.
-        evaluate: the splits that are evaluated after every epoch.
+        evaluate: the splits that are evaluated after every epoch; of more than a million training rows (2**20), so
+            many of them, always the same.
         class_weights: a weight for each class, or "balanced": inversely proportional to its frequency.
         callbacks: who watches the run.
         max_seconds: ends training after so many seconds, at the end of a step.

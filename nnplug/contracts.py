@@ -176,9 +176,12 @@ class Metric(ABC):
 
     Attributes:
         higher_is_better: False for errors.
+        mean_of_rows: True if the metric of a split is the mean of a number for each row: then a split of very many rows
+            is computed in parts, so that its scores need not be held all at once.
     """
 
     higher_is_better: ClassVar[bool] = True
+    mean_of_rows: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, scores: Array, targets: Array) -> float:

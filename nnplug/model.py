@@ -17,13 +17,14 @@ from nnplug.chain import Chain
 from nnplug.config import ModelConfig, build_section
 from nnplug.context import Context
 from nnplug.contracts import Layer, Metric
-from nnplug.data import as_array, open_split, rescale
+from nnplug.data import as_array, open_split
 from nnplug.errors import DataError, NnplugError, ShapeError
 from nnplug.gradcheck import numerical_gradient
 from nnplug.modelfile import write_model
 from nnplug.naming import suggest
 from nnplug.network import Network
 from nnplug.registry import Registry
+from nnplug.rows import rescale
 from nnplug.specs import Array, ArraySpec, Dataset
 from nnplug.streams import Streams
 from nnplug.summary import Summary, summarise
@@ -198,7 +199,7 @@ class Model:
         batch = self._batch(x, y, weight, self.input_spec.dtype)
         layout = network.buffers.layout
         frozen = layout.trained < layout.size  # below the lowest layer that trains a step computes no gradient
-        ctx = network.context(self._streams_copy(), training=training, need_dx=frozen)
+        ctx = network.context(self.streams.copy(), training=training, need_dx=frozen)
         return network.backpropagate(*batch, ctx), network.buffers.named(network.buffers.gradient)
 
     def numerical_gradients(
@@ -231,7 +232,7 @@ class Model:
         def objective() -> float:
             for path, array in kept.items():
                 buffers.state[path][...] = array
-            return network.objective(*batch, network.context(self._streams_copy(), training=training))
+            return network.objective(*batch, network.context(self.streams.copy(), training=training))
 
         return {name: numerical_gradient(objective, views[name], h) for name in self._known(names)}
 
@@ -257,11 +258,6 @@ class Model:
         source = open_split((self._shaped(x), y, weight), "given", dtype, self.scale)
         self.check_targets(np.asanyarray(y), {})
         return next(iter(source.batches(len(np.asanyarray(y)), None)))
-
-    def _streams_copy(self) -> Streams:
-        streams = Streams(self.seed)
-        streams.restore(self.streams.state())
-        return streams
 
     def _known(self, names: Iterable[str] | None) -> list[str]:
         chosen = list(self.params) if names is None else list(names)

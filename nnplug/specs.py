@@ -125,7 +125,11 @@ class Step:
 
 
 class Source(Protocol):
-    """A stream of batches, for data that is not an array: shards, a generator, a socket."""
+    """A stream of batches, for data that is not an array: shards, a generator, a socket.
+
+    One that knows the shape of a row may have it as an attribute ``sample_shape``; otherwise a config has to give
+    ``model.input_shape``.
+    """
 
     @property
     def rows(self) -> int | None:
