@@ -23,6 +23,7 @@ from nnplug.interrupts import Interrupts
 from nnplug.model import Model
 from nnplug.specs import Batch, Dataset, Source
 from nnplug.splits import class_weights, measured, open_splits
+from nnplug.threads import BlasThreads, threads_for
 from nnplug.updater import Updater
 
 DEFAULT_EPOCHS = 10
@@ -74,6 +75,7 @@ class Solver:
         epochs, steps = self._length()
         self.run = Run(model, self.history, total_steps=steps, total_epochs=epochs, folder=folder)
         self.updater = Updater(self.rule, model.network.buffers)
+        self._threads = BlasThreads(threads_for(model.network.plan, self.config.batch_size))
         self._arena = Arena()
         self._context = model.network.context(model.streams, training=True, arena=self._arena)
         self._best = Best(higher)
@@ -150,11 +152,12 @@ class Solver:
         rng = self.model.streams.get("shuffle")
         before = self.run.step
         started = perf_counter()
-        for batch in self.splits["train"].batches(self.config.batch_size, rng):
-            self._step(batch)
-            self._look_at_limits(interrupts, started)
-            if self.run.stop_reason:
-                break
+        with self._threads.bounded():
+            for batch in self.splits["train"].batches(self.config.batch_size, rng):
+                self._step(batch)
+                self._look_at_limits(interrupts, started)
+                if self.run.stop_reason:
+                    break
         self.history.train_seconds += perf_counter() - started
         if self.run.step == before:
             raise DataError("the train split yielded no batch")

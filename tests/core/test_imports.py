@@ -27,7 +27,7 @@ ORDER = (
     ("context", "order", "arrayfiles", "gradcheck", "tensorfile"),
     ("contracts", "modelfile", "rows"),
     ("hookspecs", "buffers", "data"),
-    ("options", "chain", "network", "updater", "best", "discovery"),
+    ("options", "chain", "network", "threads", "updater", "best", "discovery"),
     ("filling", "plugins", "evaluation", "switches"),
     ("store", "presets"),
     ("registry",),
@@ -126,7 +126,7 @@ def test_no_file_is_long(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
 
 
-HEAVY = ("click", "tqdm", "pooch", "platformdirs", "tomlkit", "safetensors", "importlib.metadata")
+HEAVY = ("click", "tqdm", "pooch", "platformdirs", "threadpoolctl", "tomlkit", "safetensors", "importlib.metadata")
 
 
 def loaded_after(code: str) -> set[str]:
