@@ -64,9 +64,7 @@ class Rows:
 
     def batches(self, batch_size: int, rng: Generator | None, start: int = 0) -> Iterator[Batch]:
         """One epoch; see `Source.batches`."""
-        order = self.index
-        if rng is not None:
-            order = rng.permutation(self.rows) if order is None else order[rng.permutation(self.rows)]
+        order = self._order(rng)
         starts = range(start * batch_size, self.rows, batch_size)
         if order is None:
             for i in starts:
@@ -75,6 +73,19 @@ class Rows:
         gather = _Gather(self, min(batch_size, self.rows))
         for i in starts:
             yield gather(order[i : i + batch_size])
+
+    def rows_of_batch(self, number: int, batch_size: int, rng: Generator) -> Array:
+        """Which rows of x the batch of that number of an epoch holds; ``rng`` is where it was when the epoch began."""
+        order = self._order(rng)
+        assert order is not None  # noqa: S101  (there is a generator)
+        return order[number * batch_size : (number + 1) * batch_size]
+
+    def _order(self, rng: Generator | None) -> Array | None:
+        """Rows of x in the order of an epoch; None: as they are."""
+        if rng is None:
+            return self.index
+        order = rng.permutation(self.rows)
+        return order if self.index is None else self.index[order]
 
     def _slice(self, rows: slice) -> Batch:
         raw = np.asanyarray(self.x[rows])
