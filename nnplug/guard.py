@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from contextvars import copy_context
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from nnplug.streams import Streams
 if TYPE_CHECKING:
     from nnplug.solver import Solver
 
-BLOCK = 64 * 1024  # elements: small enough for the zeros to stay in the cache
 SHOWN = 5  # rows and losses in a message
 FILE = "diverged.safetensors"  # in the run's folder
 CAUSES = (
@@ -31,21 +31,23 @@ CAUSES = (
 class Guard:
     """Tells whether an update may be made.
 
-    The product of a gradient with zeros is zero, unless there is NaN or infinity in it: one pass over the gradient,
-    which, other than the sum of its squares, cannot overflow. What is finite is accepted, however large it is.
+    The sum of a gradient's squares is finite only if the gradient is: one pass over it, by the fastest routine there
+    is for vectors. Where the squares overflow, every element is looked at: what is finite is accepted, however large.
 
     Args:
         gradient: of everything that learns, flat.
     """
 
     def __init__(self, gradient: Array) -> None:
-        zeros = np.zeros(min(len(gradient), BLOCK), gradient.dtype)
-        parts = (gradient[i : i + BLOCK] for i in range(0, len(gradient), BLOCK))
-        self._parts = [(part, zeros[: len(part)]) for part in parts]
+        self._gradient, self._dot = gradient, gradient.dot
+        quiet = copy_context()  # where NumPy does not warn of the overflow; np.errstate takes as long as the sum itself
+        quiet.run(np.seterr, over="ignore", invalid="ignore")
+        self._quietly = quiet.run
 
     def accepts(self, loss: float) -> bool:
         """Whether a loss, and the gradient as it is now, are finite."""
-        return isfinite(loss) and all(part.dot(zeros) == 0.0 for part, zeros in self._parts)
+        gradient = self._gradient
+        return isfinite(loss) and (isfinite(self._quietly(self._dot, gradient)) or bool(np.isfinite(gradient).all()))
 
 
 def refused_update(solver: Solver, batch: Batch, loss: float) -> DivergedError:

@@ -62,7 +62,6 @@ class Solver:
         registry = model.registry
         self.model = model
         self.rule: UpdateRule = registry.create("update_rule", update)
-        self._schedule: Schedule = registry.create("schedule", self.rule.schedule)
         self.config: TrainConfig = build_section(TrainConfig, options, registry, "train")
         self.metrics: dict[str, Metric] = model.metrics(self.config.metrics)
         self.history = History()
