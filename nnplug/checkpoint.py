@@ -1,6 +1,7 @@
 """Checkpoints: files that training goes on from as if it had not stopped; the last few of a run are kept.
 
-What stands in them is `nnplug.snapshot`'s business.
+A checkpoint is a tensor file. What is no array stands in it as JSON, in an array of bytes. What a checkpoint holds is
+the business of `nnplug.snapshot`.
 """
 
 from __future__ import annotations
@@ -15,35 +16,43 @@ from typing import Any
 import numpy as np
 
 from nnplug.config import TrainConfig
-from nnplug.errors import CheckpointError, ModelFileError
-from nnplug.files import remove_leftovers
-from nnplug.modelfile import Specs, read_tensors, write_tensors
+from nnplug.errors import CheckpointError
+from nnplug.files import parse_json, remove_leftovers, replacing
+from nnplug.modelfile import KEY
+from nnplug.naming import cut, printable
 from nnplug.packing import pack, unpack
 from nnplug.specs import Array
+from nnplug.tensorfile import DamagedError, Stored, TensorFile, write_tensors
 
+FORMAT = 1
 FOLDER = "checkpoints"  # in the run's folder
+CONTENT = "content"  # the array with the JSON
+CONTENT_BYTES = 64 * 2**20  # the history of two hundred thousand epochs takes less
 LEAST_SHARE = 50  # a checkpoint that took a second is followed by so many seconds without one
 
-Check = Callable[[dict[str, Any], Specs], None]
+Check = Callable[[Mapping[str, Any], Mapping[str, Stored]], None]
 
 
 def write_checkpoint(path: Path, snapshot: Mapping[str, Any]) -> None:
     """Write a snapshot, a table of plain values and arrays, whole or not at all.
 
     Raises:
-        CheckpointError: it holds something that no file can, or is too large for one.
+        CheckpointError: it holds something that no file can, or more than anybody reads.
         OSError: the file cannot be written.
     """
-    from safetensors import SafetensorError
+    import json
 
     arrays: dict[str, Array] = {}
     try:
-        content = {key: pack(value, arrays, key) for key, value in snapshot.items()}
-        write_tensors(path, {"checkpoint": content, "checksum": _checksum(content, arrays)}, arrays)
-    except TypeError as error:
-        raise CheckpointError(f"{error} fits into no file") from error
-    except SafetensorError as error:
-        raise CheckpointError(str(error)) from error
+        text = json.dumps({key: pack(value, arrays, key) for key, value in snapshot.items()}).encode()
+        if len(text) > CONTENT_BYTES:
+            raise CheckpointError(f"{len(text):,} bytes of history and states are more than fit into a checkpoint")
+        arrays[CONTENT] = np.frombuffer(text, np.uint8)
+        header = {"format": FORMAT, "checkpoint": _checksum(arrays)}
+        with replacing(path) as file:
+            write_tensors(file, {KEY: json.dumps(header)}, arrays)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{error}, so there can be no checkpoint") from error
 
 
 def read_checkpoint(path: Path, check: Check) -> dict[str, Any]:
@@ -51,39 +60,58 @@ def read_checkpoint(path: Path, check: Check) -> dict[str, Any]:
 
     Args:
         path: the file.
-        check: is shown what is no array and the specs of the arrays, and may refuse them before any array is read.
+        check: is shown what is no array, and what arrays there are, and may refuse them before any is read.
 
     Raises:
         CheckpointError: the file is missing, broken or no checkpoint, or was refused.
     """
+    name = printable(str(path))
     try:
-        header, arrays = read_tensors(path, "checkpoint", lambda header, specs: check(header["checkpoint"], specs))
-        content = header["checkpoint"]
-        _verify(header.get("checksum"), content, arrays)
+        with TensorFile(path) as file:
+            checksum, content = _header(file), _content(file)
+            check(content, {name: stored for name, stored in file.arrays.items() if name != CONTENT})
+            arrays = {name: file.read(name) for name in file.arrays}
+        if checksum != _checksum(arrays):
+            raise CheckpointError("its content does not fit its checksum, it was damaged")  # noqa: TRY301
         return {key: unpack(value, arrays) for key, value in content.items()}
-    except ModelFileError as error:
-        raise CheckpointError(str(error)) from error
+    except OSError as error:
+        raise CheckpointError(f"{name} cannot be read: {error.strerror or error}") from error
+    except DamagedError as error:
+        raise CheckpointError(f"{name} is no checkpoint, or was damaged: it {error}") from error
     except CheckpointError as error:
-        raise CheckpointError(f"{path} cannot be used: {error}") from error
-    except (KeyError, TypeError, RecursionError) as error:
-        raise CheckpointError(f"{path} cannot be used: it contradicts itself ({error})") from error
+        raise CheckpointError(f"{name} cannot be used: {error}") from error
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        told = cut(printable(f"{type(error).__name__}: {error}"))
+        raise CheckpointError(f"{name} cannot be used: it contradicts itself ({told})") from error
 
 
-def _checksum(content: Any, arrays: Mapping[str, Array]) -> str:
+def _header(file: TensorFile) -> str:
+    """The checksum that the file should have."""
+    header = parse_json(file.texts.get(KEY, "null"))
+    if not isinstance(header, dict) or not isinstance(header.get("checkpoint"), str):
+        raise CheckpointError("it is no checkpoint")
+    if header.get("format") != FORMAT:
+        told = cut(repr(header.get("format")))
+        raise CheckpointError(f"it has format {told}; this nnplug reads format {FORMAT}, a newer one may read it")
+    return str(header["checkpoint"])
+
+
+def _content(file: TensorFile) -> dict[str, Any]:
+    stored = file.arrays[CONTENT]
+    if stored.dtype != "uint8" or stored.stop - stored.start > CONTENT_BYTES:
+        raise CheckpointError("its content is no text, or too long")
+    return dict(parse_json(file.read(CONTENT).tobytes().decode()))
+
+
+def _checksum(arrays: Mapping[str, Array]) -> str:
     import hashlib
-    import json
 
-    digest = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {arrays[name].shape}".encode())
-        digest.update(array.data)
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.name} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()
-
-
-def _verify(checksum: Any, content: Any, arrays: Mapping[str, Array]) -> None:
-    if checksum != _checksum(content, arrays):
-        raise CheckpointError("its content does not fit its checksum, it was damaged")
 
 
 def checkpoints_in(folder: Path) -> list[Path]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from contextvars import copy_context
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,11 @@ import numpy as np
 from nnplug.chain import outputs
 from nnplug.data import Rows
 from nnplug.errors import DivergedError
-from nnplug.modelfile import write_tensors
+from nnplug.files import replacing
+from nnplug.modelfile import KEY
 from nnplug.specs import Array, Batch
 from nnplug.streams import Streams
+from nnplug.tensorfile import write_tensors
 
 if TYPE_CHECKING:
     from nnplug.solver import Solver
@@ -83,24 +86,28 @@ def _error(solver: Solver, what: str, where: str, rows: Array | None, batch: Bat
     arrays |= {f"grads/{path}": values for path, values in buffers.named(buffers.gradient).items()}
     arrays |= {f"state/{path}": values for path, values in buffers.state.items()}
     arrays |= {f"batch/{name}": a for name, a in zip(("x", "y", "weight"), batch or (), strict=False) if a is not None}
+    arrays |= {} if rows is None else {"batch/rows": rows}
     error = DivergedError(
         f"training diverged: {what}; the last finite losses: {last}. {CAUSES}",
         step=run.step + (batch is not None),
         where=where,
         rows=rows,
-        arrays={name: values.copy() for name, values in arrays.items()},
+        arrays={name: np.array(values) for name, values in arrays.items()},
     )
     if run.folder is not None:
-        about = {
-            "message": str(error),
-            "step": error.step,
-            "where": where,
-            "rows": rows if rows is None else rows.tolist(),
-        }
-        with suppress(OSError):  # what happened is told in any case
-            write_tensors(run.folder / FILE, {"diverged": about}, error.arrays)
-            error.add_note(f"parameters, gradients and batch of that moment are kept in {run.folder / FILE}")
+        error.add_note(_keep(error, run.folder / FILE))
     return error
+
+
+def _keep(error: DivergedError, path: Path) -> str:
+    """Write everything about a divergence to a file; what is to be said about that."""
+    about = {"message": str(error), "step": error.step, "where": error.where}
+    try:
+        with replacing(path) as file:
+            write_tensors(file, {KEY: json.dumps({"diverged": about})}, error.arrays)
+    except (OSError, ValueError) as problem:
+        return f"parameters, gradients and batch of that moment could not be kept: {problem}"
+    return f"parameters, gradients and batch of that moment are kept in {path}"
 
 
 def _first_output(solver: Solver, batch: Batch) -> tuple[str, str]:

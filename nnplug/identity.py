@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
@@ -48,6 +47,8 @@ def _describe(solver: Solver) -> Any:
 
 def fingerprint(source: Source) -> dict[str, Any]:
     """Enough of a split to notice that it is not what it was; a stream tells its number of rows."""
+    import hashlib
+
     if not isinstance(source, Rows):
         return {"rows": source.rows}
     chosen = np.unique(np.linspace(0, source.rows - 1, SAMPLE).astype(int))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +15,12 @@ from nnplug.buffers import physical_memory
 from nnplug.contracts import Callback
 from nnplug.errors import CheckpointError, NnplugError
 from nnplug.identity import compare, differences
-from nnplug.modelfile import Specs, spec_of
 from nnplug.options import show
 from nnplug.packing import pack
 from nnplug.registry import Registry
 from nnplug.specs import Array
 from nnplug.streams import Streams
+from nnplug.tensorfile import Stored
 
 if TYPE_CHECKING:
     from nnplug.solver import Solver
@@ -60,13 +59,13 @@ def _arrays(solver: Solver) -> dict[str, Any]:
     }
 
 
-def check(solver: Solver, content: Mapping[str, Any], specs: Specs) -> None:
+def check(solver: Solver, content: Mapping[str, Any], stored: Mapping[str, Stored]) -> None:
     """Refuse a snapshot that is none of this training, before its arrays are read.
 
     Args:
         solver: the training that is to go on.
         content: the snapshot without its arrays.
-        specs: their shapes and dtypes.
+        stored: what arrays there are.
 
     Raises:
         CheckpointError: another config, or arrays that do not fit.
@@ -81,12 +80,12 @@ def check(solver: Solver, content: Mapping[str, Any], specs: Specs) -> None:
         wanted["best"] = {**content["best"], "params": wanted["params"], "state": wanted["state"]}
     arrays: dict[str, Array] = {}
     packed = {key: pack(value, arrays, key) for key, value in wanted.items()}
-    needed = {path: spec_of(values) for path, values in arrays.items()}
-    others = {path: spec for path, spec in specs.items() if path.startswith("callbacks/")}
-    found = {path: spec for path, spec in specs.items() if path not in others}
+    needed = {path: (values.shape, values.dtype.name) for path, values in arrays.items()}
+    others = {path: array for path, array in stored.items() if path.startswith("callbacks/")}
+    found = {path: (array.shape, array.dtype) for path, array in stored.items() if path not in others}
     for path, was, now in (*differences({key: content[key] for key in packed}, packed), *differences(found, needed)):
         raise CheckpointError(f"its {path} is {show(was)}, this run has {show(now)}")
-    if sum(8 * prod(shape) for shape, _ in others.values()) > physical_memory():
+    if sum(array.stop - array.start for array in others.values()) > physical_memory():
         raise CheckpointError("the states of its callbacks are larger than this computer's memory")
 
 

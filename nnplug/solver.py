@@ -114,7 +114,7 @@ class Solver:
                     self._epoch(interrupts)
             stopped = self.run.stop_reason
         except DivergedError:
-            stopped = self.run.stop_reason
+            stopped = self.run.stop_reason or stopped
             raise
         finally:
             self.best.put_back(self.model.network.buffers)
