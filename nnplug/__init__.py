@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         UpdateRule,
     )
     from nnplug.errors import (
+        CheckpointError,
         ConfigError,
         DataError,
         DivergedError,
@@ -45,6 +46,7 @@ _HOME = {
     "Batch": "nnplug.specs",
     "Callback": "nnplug.contracts",
     "Chain": "nnplug.chain",
+    "CheckpointError": "nnplug.errors",
     "ConfigError": "nnplug.errors",
     "Context": "nnplug.context",
     "DataError": "nnplug.errors",
@@ -113,6 +115,7 @@ __all__ = [
     "Batch",
     "Callback",
     "Chain",
+    "CheckpointError",
     "ConfigError",
     "Context",
     "DataError",

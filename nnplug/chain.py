@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any, TypeAlias
 
 from attrs import field, frozen
@@ -117,6 +117,22 @@ class Chain(Layer):
 def _holds_arrays(grads: Params) -> bool:
     """False for layers without parameters, and for composites of such layers."""
     return any(hasattr(value, "dtype") or _holds_arrays(value) for value in grads.values())
+
+
+def outputs(layer: Layer, params: Params, x: Array, ctx: Context) -> Generator[tuple[str, Array], None, Array]:
+    """Run a layer on x, and yield the path and the output of it and of every layer inside chains, as they are done.
+
+    Returns:
+        the last output.
+    """
+    if isinstance(layer, Chain):
+        for name, child in layer.children:
+            x = yield from outputs(child, params[name], x, ctx.child(name))
+    else:
+        x, _ = layer.forward(params, x, ctx)
+    if ctx.path:
+        yield ctx.path, x
+    return x
 
 
 @hookimpl

@@ -58,6 +58,10 @@ class ModelConfig:
     )
 
 
+# Keys of [train] that say how a run is carried out, not what it computes: a run may go on with others.
+CARRIED_OUT = ("max_seconds", "checkpoint_seconds", "checkpoint_steps", "keep_checkpoints")
+
+
 def _one_length(instance: Any, attribute: Attribute[Any], iterations: int | None) -> None:
     if iterations is not None and instance.epochs is not None:
         raise ValueError("give 'epochs' or 'iterations', not both")
@@ -79,6 +83,9 @@ class TrainConfig:
         class_weights: a weight for each class, or "balanced": inversely proportional to its frequency.
         callbacks: who watches the run.
         max_seconds: ends training after so many seconds, at the end of a step.
+        checkpoint_seconds: writes a checkpoint every so many seconds; 0: only when training is interrupted.
+        checkpoint_steps: writes a checkpoint every so many steps, too.
+        keep_checkpoints: how many checkpoints are kept, the last ones.
     """
 
     epochs: int | None = field(default=None, validator=optional(ge(1)))
@@ -91,6 +98,9 @@ class TrainConfig:
     class_weights: tuple[float, ...] | Literal["balanced"] | None = None
     callbacks: tuple[Callback | str, ...] = ()
     max_seconds: float | None = field(default=None, validator=optional(gt(0)))
+    checkpoint_seconds: float = field(default=60.0, validator=[ge(0), lt(inf)])
+    checkpoint_steps: int | None = field(default=None, validator=optional(ge(1)))
+    keep_checkpoints: int = field(default=2, validator=ge(1))
 
 
 @frozen

@@ -91,6 +91,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that writers left in a folder of ours when they were killed."""
+    for leftover in folder.glob(f".*.{16 * '[0-9a-f]'}"):
+        leftover.unlink(missing_ok=True)
+
+
 def json_text(content: Any, indent: int | None = None) -> str:
     """A value as JSON, which has no NaN and no infinity; null stands for both."""
     import json

@@ -13,10 +13,9 @@ from numpy.typing import ArrayLike
 
 from nnplug import evaluation
 from nnplug.about import About
-from nnplug.chain import Chain
+from nnplug.chain import outputs
 from nnplug.config import ModelConfig, build_section
-from nnplug.context import Context
-from nnplug.contracts import Layer, Metric
+from nnplug.contracts import Metric
 from nnplug.data import as_array, open_split
 from nnplug.errors import DataError, NnplugError, ShapeError
 from nnplug.gradcheck import numerical_gradient
@@ -124,19 +123,9 @@ class Model:
 
     def activations(self, x: ArrayLike) -> dict[str, Array]:
         """What every layer puts out for a batch, by path, from input to output."""
-        found: dict[str, Array] = {}
-        self._record(self.network.layer, self.network.buffers.params, self._input(x), self._inference, "", found)
-        return found
-
-    def _record(self, layer: Layer, params: Any, x: Array, ctx: Context, path: str, found: dict[str, Array]) -> Array:
-        if isinstance(layer, Chain):
-            for name, child in layer.children:
-                x = self._record(child, params[name], x, ctx.child(name), f"{path}.{name}" if path else name, found)
-        else:
-            x, _ = layer.forward(params, x, ctx)
-        if path:
-            found[path] = x.copy()
-        return x
+        network = self.network
+        run = outputs(network.layer, network.buffers.params, self._input(x), self._inference)
+        return {path: out.copy() for path, out in run}
 
     # The loss and its gradient
 

@@ -68,6 +68,8 @@ def _header(name: str, file: TensorFile) -> dict[str, Any]:
         header = parse_json(file.texts.get(KEY, "null"))
     except ValueError as error:
         raise ModelFileError(f"{name} is no model file: its config {error}; {TO_DO}") from None
+    if isinstance(header, dict) and "checkpoint" in header:
+        raise ModelFileError(f"{name} is a checkpoint, no model; resume its run, then there will be one")
     if not isinstance(header, dict) or not isinstance(header.get("model"), dict):
         raise ModelFileError(f"{name} is a safetensors file, but not one that nnplug wrote: it has no config")
     try:

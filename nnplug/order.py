@@ -51,6 +51,11 @@ class Order:
         """The number of the first row of every block."""
         return self._all_blocks() * self.size
 
+    def sample(self, count: int) -> Array:
+        """The numbers of up to so many rows, evenly spread over the chosen blocks."""
+        places = np.unique(np.linspace(0, self.count - 1, count).astype(int))
+        return (places if self.blocks is None else self.blocks[places]) * self.size
+
     def epoch(self, rng: Generator | None, start: int = 0) -> Iterator[Array]:
         """The numbers of all rows, a window at a time.
 

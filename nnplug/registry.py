@@ -200,17 +200,17 @@ class Registry:
             f"call registry.register({cls.__name__}) or install it as a plugin"
         )
 
-    def describe(self, component: Any) -> Any:
-        """The table that builds a component again, with every option; names only, nothing else that is importable."""
+    def describe(self, component: Any, *, strict: bool = True) -> Any:
+        """The table that builds a component again; unless ``strict``, what has no registry name goes by its class's."""
         if isinstance(component, tuple | list):
-            return [self.describe(item) for item in component]
-        if isinstance(component, Path):
-            return str(component)
+            return [self.describe(item, strict=strict) for item in component]
         if not attrs.has(type(component)):
-            return component
-        table = {name: self.describe(value) for name, value in fields_of(component).items() if value is not None}
+            return str(component) if isinstance(component, Path) else component
+        given = {name: value for name, value in fields_of(component).items() if value is not None}
+        table = {name: self.describe(value, strict=strict) for name, value in given.items()}
         is_component = any(isinstance(component, kind.contract) for kind in KINDS.values())
-        return {"type": self.name_of(component), **table} if is_component else table
+        default = None if strict else type(component).__qualname__
+        return {"type": self.name_of(component, default), **table} if is_component else table
 
     def register(self, plugin: Any, name: str | None = None) -> Any:
         """Register a plugin of this process: a component class, or a module with hooks. Usable as a decorator.

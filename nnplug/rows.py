@@ -81,6 +81,10 @@ class Rows:
         for numbers in cut(self.order.epoch(rng, first), batch_size):
             yield gather(numbers)
 
+    def rows_of_batch(self, number: int, batch_size: int, rng: Generator) -> Array:
+        """Which rows of x the batch of that number of an epoch holds; ``rng`` is where it was when the epoch began."""
+        return next(cut(self.order.epoch(rng, number * batch_size), batch_size))
+
     def _slice(self, rows: slice) -> Batch:
         raw = np.asanyarray(self.x[rows])
         weight = None if self.weight is None else self.weight[rows].astype(np.float64)

@@ -21,7 +21,7 @@ BUILT_INS = Path(nnplug_builtins.__file__).parent
 # From the bottom to the top: a module imports only from the rows above its own. A package stands for all its modules,
 # which may import each other; "" is nnplug itself, which imports what it is asked for.
 ORDER = (
-    ("errors", "naming", "arena", "streams", "interrupts", "history", "probe"),
+    ("errors", "naming", "arena", "streams", "interrupts", "history", "packing", "probe"),
     ("files", "paths"),
     ("specs", "about", "limits"),
     ("context", "order", "arrayfiles", "gradcheck", "tensorfile"),
@@ -32,8 +32,8 @@ ORDER = (
     ("store", "presets"),
     ("registry",),
     ("config", "summary", "doctor"),
-    ("model", "schema"),
-    ("builder", "splits"),
+    ("model", "schema", "course", "identity", "checkpoint"),
+    ("builder", "splits", "snapshot", "guard", "runfolder"),
     ("solver", "loading"),
     ("job", "testing"),
     ("",),

@@ -244,6 +244,7 @@ def one(dtype: str = "F32", shape: Any = (2,), offsets: Any = (0, 8), **metadata
     return {"__metadata__": metadata, "a": {"dtype": dtype, "shape": shape, "data_offsets": offsets}}
 
 
+OURS = '{"format": 1, "model": {}}'
 BROKEN = {
     "empty": b"",
     "seven bytes": b"1234567",
@@ -263,8 +264,8 @@ BROKEN = {
     "negative shape": tensors(one(shape=(-2,)), b"0" * 8),
     "shape overflows": tensors(one(shape=(2**40, 2**40)), b"0" * 8),
     "unknown dtype": tensors(one(dtype="F99"), b"0" * 8),
-    "dtype NumPy lacks": tensors(one(dtype="BF16", shape=(4,)), b"0" * 8),
-    "eight-bit float": tensors(one(dtype="F8_E4M3", shape=(8,)), b"0" * 8),
+    "dtype NumPy lacks": tensors(one(dtype="BF16", shape=(4,), nnplug=OURS), b"0" * 8),
+    "eight-bit float": tensors(one(dtype="F8_E4M3", shape=(8,), nnplug=OURS), b"0" * 8),
     "metadata no json": tensors(one(nnplug="{"), b"0" * 8),
     "metadata nested": tensors(one(nnplug="[" * 100_000), b"0" * 8),
     "metadata no text": tensors(one(nnplug=3), b"0" * 8),
