@@ -190,6 +190,10 @@ class WantsAllSteps(Counter):
 class KeepsRun(Counter):
     _run: Any = field(init=False, default=None, eq=False)
 
+    def start(self, run):
+        super().start(run)
+        self._run = None
+
     def epoch(self, run):
         self._run = run
 
