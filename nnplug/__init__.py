@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         UpdateRule,
     )
     from nnplug.errors import (
+        CheckpointError,
         ConfigError,
         DataError,
         DivergedError,
@@ -45,6 +46,7 @@ _HOME = {
     "Batch": "nnplug.specs",
     "Callback": "nnplug.contracts",
     "Chain": "nnplug.chain",
+    "CheckpointError": "nnplug.errors",
     "ConfigError": "nnplug.errors",
     "Context": "nnplug.context",
     "DataError": "nnplug.errors",
@@ -96,7 +98,7 @@ if not TYPE_CHECKING:  # a type checker would take any misspelt name for one of 
     def __getattr__(name: str) -> Any:
         if name not in _HOME:
             raise AttributeError(f"module 'nnplug' has no attribute {name!r}")
-        from importlib import import_module
+        from importlib import import_module  # noqa: TID251  (of modules listed above)
 
         value = getattr(import_module(_HOME[name]), name)
         globals()[name] = value
@@ -113,6 +115,7 @@ __all__ = [
     "Batch",
     "Callback",
     "Chain",
+    "CheckpointError",
     "ConfigError",
     "Context",
     "DataError",

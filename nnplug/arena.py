@@ -31,9 +31,14 @@ class Arena:
     the same; a step asks for the same arrays in the same order every time. Each number of rows has a pool of its
     own, so that the short last batch of an epoch does not throw the others away (and each shape of an update's
     blocks).
+
+    Attributes:
+        dtype: what is handed out where nothing else is asked for.
+        allocations: how many arrays were made so far.
     """
 
     def __init__(self) -> None:
+        self.dtype: np.dtype[Any] = np.dtype(np.float64)
         self._pools: dict[int | tuple[int, ...], list[NDArray[Any]]] = {}
         self._pool: list[NDArray[Any]] = []
         self._next = 0
@@ -41,21 +46,23 @@ class Arena:
 
     def start(self, rows: int | tuple[int, ...]) -> None:
         """Begin a step on ``rows`` rows: every array handed out for as many rows before is free again."""
-        self._pool = self._pools.setdefault(rows, [])
+        pool = self._pools.get(rows)
+        if pool is None:
+            pool = self._pools[rows] = []
+        self._pool = pool
         self._next = 0
 
-    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> NDArray[Any]:
         """An array with arbitrary contents, valid until the next `start`."""
         index = self._next
         self._next = index + 1
-        pool = self._pool
-        if index < len(pool):
-            array = pool[index]
-            if array.shape == shape and array.dtype == dtype:
-                return array
-            if array.shape == _as_tuple(shape) and array.dtype == dtype:
+        if dtype is None:
+            dtype = self.dtype
+        if index < len(self._pool):
+            array = self._pool[index]
+            if array.dtype == dtype and (array.shape == shape or array.shape == _as_tuple(shape)):
                 return array
         array = aligned_empty(shape, dtype)
         self.allocations += 1
-        pool[index : index + 1] = [array]
+        self._pool[index : index + 1] = [array]
         return array

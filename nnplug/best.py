@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from nnplug.buffers import Buffers
 from nnplug.specs import Array
@@ -29,6 +33,22 @@ class Best:
         self._vector = buffers.vector.copy()
         self._state = {path: array.copy() for path, array in buffers.state.items()}
         return True
+
+    def state(self, buffers: Buffers) -> dict[str, Any] | None:
+        """What is kept, by path; None if nothing is."""
+        if self._vector is None:
+            return None
+        return {"value": self._sign * self._value, "params": buffers.named(self._vector), "state": self._state}
+
+    def restore(self, state: Mapping[str, Any] | None, buffers: Buffers) -> None:
+        """Keep what `state` gave."""
+        if state is None:
+            return
+        self._value = self._sign * float(state["value"])
+        self._vector = buffers.vector.copy()
+        for path, array in buffers.named(self._vector).items():
+            array[...] = state["params"][path]
+        self._state = {path: np.array(state["state"][path]) for path in buffers.state}
 
     def put_back(self, buffers: Buffers) -> None:
         """Write what was kept into ``buffers``; nothing if nothing was."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from math import inf
+from math import inf, prod
 from types import MappingProxyType
 from typing import Any
 
@@ -129,7 +129,8 @@ class Buffers:
             NnplugError: there is not enough memory, or an initializer returns something else than it was asked for.
         """
         dtype = np.dtype(dtype)
-        if 2 * layout.size * dtype.itemsize > physical_memory():
+        kept = sum(prod(spec.shape) * np.dtype(spec.dtype or dtype).itemsize for spec in layout.state.values())
+        if 2 * layout.size * dtype.itemsize + kept > physical_memory():
             raise _too_large(layout, dtype)  # many systems would promise it, and end the process when it is used
         try:
             vector = aligned_empty(layout.size, dtype)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Generator, Iterable
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
@@ -13,6 +13,9 @@ from nnplug.errors import ShapeError
 from nnplug.hookspecs import hookimpl
 from nnplug.naming import number, snake_case
 from nnplug.specs import Array, ArraySpec, Params, Plan
+
+Way: TypeAlias = list[tuple[Layer, Params, Context]]
+WayBack: TypeAlias = list[tuple[int, Layer, Params, Params, Context]]
 
 
 def _as_tuple(layers: Iterable[Layer | str]) -> tuple[Layer | str, ...]:
@@ -63,27 +66,46 @@ class Chain(Layer):
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, list[Any]]:
         """Run the layers one after the other; the cache is the list of their caches."""
         caches = []
-        for name, layer in self.children:
-            x, cache = layer.forward(params[name], x, ctx.child(name))
+        for layer, own, inside in self._way(params, ctx):
+            x, cache = layer.forward(own, x, inside)
             caches.append(cache)
         return x, caches
 
     def backward(self, params: Params, grads: Params, cache: list[Any], dout: Array, ctx: Context) -> Array | None:
         """Run back through the layers, only as far down as a gradient is needed."""
-        first = 0 if ctx.need_dx else self._first_that_trains(grads)
-        dx: Array | None = dout
-        for i in range(len(self.children) - 1, first - 1, -1):
-            name, layer = self.children[i]
-            need_dx = ctx.need_dx or i > first
-            dx = layer.backward(params[name], grads[name], cache[i], dx, ctx.child(name, need_dx))  # type: ignore[arg-type]
-        return dx if first == 0 else None
+        way = self._way_back(params, grads, ctx)
+        dx: Any = dout
+        for i, layer, own, own_grads, inside in way:
+            dx = layer.backward(own, own_grads, cache[i], dx, inside)
+        return dx if len(way) == len(self.children) else None
+
+    def _way(self, params: Params, ctx: Context) -> Way:
+        """The layers, each with what its ``forward`` is given."""
+        way: Way
+        known, way = ctx.notes.get("way", (None, []))
+        if known is not params:
+            way = [(layer, params[name], ctx.child(name)) for name, layer in self.children]
+            ctx.notes["way"] = params, way
+        return way
+
+    def _way_back(self, params: Params, grads: Params, ctx: Context) -> WayBack:
+        """The layers from the last to the lowest that is needed, each with what its ``backward`` is given."""
+        way: WayBack
+        known, known_grads, way = ctx.notes.get("way back", (None, None, []))
+        if known is not params or known_grads is not grads:
+            first = 0 if ctx.need_dx else self._first_that_trains(grads)
+            way = [
+                (i, layer, params[name], grads[name], ctx.child(name, ctx.need_dx or i > first))
+                for i, (name, layer) in reversed([*enumerate(self.children)][first:])
+            ]
+            ctx.notes["way back"] = params, grads, way
+        return way
 
     def _first_that_trains(self, grads: Params) -> int:
         """The index of the lowest layer with parameters to learn; below it no gradient is needed."""
         for i, (name, layer) in enumerate(self.children):
-            if layer.trainable and (
-                layer.trains(grads[name]) if isinstance(layer, Chain) else _holds_arrays(grads[name])
-            ):
+            own = grads[name]
+            if own and layer.trainable and (layer.trains(own) if type(layer) is Chain else _holds_arrays(own)):
                 return i
         return len(self.children)
 
@@ -94,7 +116,23 @@ class Chain(Layer):
 
 def _holds_arrays(grads: Params) -> bool:
     """False for layers without parameters, and for composites of such layers."""
-    return any(not isinstance(value, Mapping) or _holds_arrays(value) for value in grads.values())
+    return any(hasattr(value, "dtype") or _holds_arrays(value) for value in grads.values())
+
+
+def outputs(layer: Layer, params: Params, x: Array, ctx: Context) -> Generator[tuple[str, Array], None, Array]:
+    """Run a layer on x, and yield the path and the output of it and of every layer inside chains, as they are done.
+
+    Returns:
+        the last output.
+    """
+    if isinstance(layer, Chain):
+        for name, child in layer.children:
+            x = yield from outputs(child, params[name], x, ctx.child(name))
+    else:
+        x, _ = layer.forward(params, x, ctx)
+    if ctx.path:
+        yield ctx.path, x
+    return x
 
 
 @hookimpl

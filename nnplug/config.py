@@ -13,16 +13,28 @@ from attrs.validators import and_, ge, gt, in_, lt, min_len, optional
 
 from nnplug.contracts import Callback, DataLoader, Layer, Loss, Metric, UpdateRule
 from nnplug.errors import ConfigError, Problem
+from nnplug.files import open_to_read
 from nnplug.filling import INVALID, convert, fill
+from nnplug.limits import DEPTH, check_size
+from nnplug.naming import cut, printable, quote
+from nnplug.options import show
 from nnplug.registry import Registry
 from nnplug.switches import Switches
 
+TOML = 512 * 2**10  # bytes of a config file: a thousand layers, written out, take a quarter of that
+_KEY = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+
 Split = Literal["train", "validation", "test"]
+
+
+DIMENSIONS = 63  # NumPy's arrays have 64, and the batch is one
 
 
 def _positive(instance: object, attribute: Attribute[Any], shape: tuple[int, ...] | None) -> None:
     if shape and min(shape) < 1:
         raise ValueError(f"every dimension must be at least 1: {list(shape)}")
+    if shape and len(shape) > DIMENSIONS:
+        raise ValueError(f"a sample has at most {DIMENSIONS} dimensions, not {len(shape)}")
 
 
 @frozen
@@ -46,6 +58,10 @@ class ModelConfig:
     )
 
 
+# Keys of [train] that say how a run is carried out, not what it computes: a run may go on with others.
+CARRIED_OUT = ("max_seconds", "checkpoint_seconds", "checkpoint_steps", "keep_checkpoints")
+
+
 def _one_length(instance: Any, attribute: Attribute[Any], iterations: int | None) -> None:
     if iterations is not None and instance.epochs is not None:
         raise ValueError("give 'epochs' or 'iterations', not both")
@@ -62,10 +78,14 @@ class TrainConfig:
         validation: the fraction of the training rows held out for validation where the data has no such split.
         monitor: what "best" means: loss or a metric, on validation; default: the loss's first metric.
         metrics: what is evaluated beside the loss; default: the loss's own.
-        evaluate: the splits that are evaluated after every epoch.
+        evaluate: the splits that are evaluated after every epoch; of more than a million training rows (2**20), so
+            many of them, always the same.
         class_weights: a weight for each class, or "balanced": inversely proportional to its frequency.
         callbacks: who watches the run.
         max_seconds: ends training after so many seconds, at the end of a step.
+        checkpoint_seconds: writes a checkpoint every so many seconds; 0: only when training is interrupted.
+        checkpoint_steps: writes a checkpoint every so many steps, too.
+        keep_checkpoints: how many checkpoints are kept, the last ones.
     """
 
     epochs: int | None = field(default=None, validator=optional(ge(1)))
@@ -78,6 +98,9 @@ class TrainConfig:
     class_weights: tuple[float, ...] | Literal["balanced"] | None = None
     callbacks: tuple[Callback | str, ...] = ()
     max_seconds: float | None = field(default=None, validator=optional(gt(0)))
+    checkpoint_seconds: float = field(default=60.0, validator=[ge(0), lt(inf)])
+    checkpoint_steps: int | None = field(default=None, validator=optional(ge(1)))
+    keep_checkpoints: int = field(default=2, validator=ge(1))
 
 
 @frozen
@@ -126,14 +149,36 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: there is no such file, or it is no TOML, with the line.
     """
-    import tomllib
-
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # some editors begin files with a byte order mark
+        with open_to_read(path) as file:
+            content = file.read(TOML + 1)
+        if len(content) > TOML:
+            raise ConfigError([Problem("", f"is larger than {TOML:,} bytes, the most that nnplug reads")], str(path))
+        return parse_toml(content.decode("utf-8-sig"))  # some editors begin files with a byte order mark
     except OSError as error:
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ConfigError([Problem("", f"is not valid TOML: {error}")], str(path)) from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The table of a TOML text, in a time that its length bounds.
+
+    Raises:
+        ValueError: it is no TOML, with the line, or uses keys that nobody means.
+    """
+    import tomllib
+
+    if found := re.search(rf"(?<![\w.-]){_KEY}(?:[ \t]*+\.[ \t]*+{_KEY}){{{DEPTH}}}", text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise ValueError(f"a key of more than {DEPTH} parts (at line {line})")  # tomllib takes their square in time
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(f"nested more than {DEPTH} deep") from None
+    except tomllib.TOMLDecodeError as error:  # which quotes keys of any length, and ends with the line
+        told = printable(str(error))
+        raise ValueError(told if len(told) <= 250 else f"{told[:150]}...{told[-60:]}") from None
 
 
 def build_section(cls: type, table: Mapping[str, Any], registry: Registry, path: str = "", source: str = "") -> Any:
@@ -142,6 +187,7 @@ def build_section(cls: type, table: Mapping[str, Any], registry: Registry, path:
     Raises:
         ConfigError: with everything that is wrong.
     """
+    check_size(table, path, source)
     problems: list[Problem] = []
     section = fill(cls, table, path, registry, problems, what=f"[{path}]" if path else "the config")
     if section is INVALID:
@@ -163,10 +209,13 @@ def parse(raw: Mapping[str, Any], registry: Registry, source: str = "") -> tuple
     Raises:
         ConfigError: with everything that is wrong.
     """
+    check_size(raw, source=source)
     plugins = convert(raw.get("plugins", {}), PluginsConfig, "plugins", registry, problems=[])
     if plugins is not INVALID:  # if it is, that is told with everything else
         registry = registry.configured(Switches(plugins.prefer, plugins.disable, plugins.only, plugins.autoload))
-    return build_section(Experiment, raw, registry, source=source), registry
+    experiment = build_section(Experiment, raw, registry, source=source)
+    check_size(raw["model"], "model", source, finite=True)  # better told now than when the trained model is saved
+    return experiment, registry
 
 
 def set_value(raw: dict[str, Any], assignment: str) -> None:
@@ -180,6 +229,8 @@ def set_value(raw: dict[str, Any], assignment: str) -> None:
     """
     path, equals, text = assignment.partition("=")
     keys = re.findall(r"[\w-]+", path)
+    if len(keys) > DEPTH:
+        raise _refused(assignment, f"a key of more than {DEPTH} parts")
     if not equals or not re.fullmatch(r"[\w-]+(\.[\w-]+|\[[\w-]+\])*", path.strip()):
         raise _refused(assignment, "expected key=value, such as train.epochs=5")
     target: Any = raw
@@ -193,28 +244,26 @@ def set_value(raw: dict[str, Any], assignment: str) -> None:
         if isinstance(target[index], str):
             target[index] = {"type": target[index]}
         if not isinstance(target[index], dict | list):
-            raise _refused(assignment, f"{here} is {target[index]!r}, which has no {key!r}")
+            raise _refused(assignment, f"{cut(here)} is {show(target[index])}, which has no {quote(key)}")
         target = target[index]
 
 
 def _refused(assignment: str, message: str) -> ConfigError:
-    return ConfigError([Problem(f"--set {assignment}", message)])
+    return ConfigError([Problem(f"--set {cut(printable(assignment))}", message)])
 
 
 def _index(target: Any, key: str, assignment: str) -> str | int:
     if isinstance(target, dict):
         return key
-    if not re.fullmatch(r"\d+", key) or int(key) >= len(target):
-        raise _refused(assignment, f"{key!r} is no position in a list of {len(target)}, counted from 0")
+    if not re.fullmatch(r"[0-9]{1,9}", key) or int(key) >= len(target):
+        raise _refused(assignment, f"{quote(key)} is no position in a list of {len(target)}, counted from 0")
     return int(key)
 
 
 def _toml_value(text: str) -> Any:
-    import tomllib
-
     try:
-        table = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
+        table = parse_toml(f"value = {text}")
+    except ValueError:
         return text
     return table["value"] if len(table) == 1 else text  # a text of several lines is no value
 

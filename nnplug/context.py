@@ -23,9 +23,10 @@ class Context:
         need_dx: in ``backward``, whether the gradient with respect to x will be used; if not, None may be returned.
         dtype: the model's floating-point dtype.
         path: the layer's path in the model, such as ``block1.affine2``.
+        notes: a dict, empty at first, where a layer or loss may note what it would else work out anew in every step:
+            a vector of ones, the contexts of children. Never state: what follows from shapes and arguments alone, and
+            is used only after a look that it still fits them.
     """
-
-    __slots__ = ("_arena", "_children", "_streams", "dtype", "need_dx", "path", "training")
 
     def __init__(
         self,
@@ -43,7 +44,12 @@ class Context:
         self.path = path
         self._streams = seed if isinstance(seed, Streams) else Streams(seed)
         self._arena = arena
-        self._children: dict[tuple[str, bool], Context] = {}
+        self.notes: dict[Any, Any] = {}
+        self._needing: dict[str, Context] = {}
+        self._others: dict[str, Context] = {}
+        if arena is not None:
+            arena.dtype = self.dtype
+            self.empty = arena.empty  # type: ignore[method-assign]  # a call less, a dozen times a step
 
     @property
     def rng(self) -> Generator:
@@ -55,17 +61,15 @@ class Context:
 
         The default dtype is the model's.
         """
-        if dtype is None:
-            dtype = self.dtype
-        return aligned_empty(shape, dtype) if self._arena is None else self._arena.empty(shape, dtype)
+        return aligned_empty(shape, self.dtype if dtype is None else dtype)
 
     def child(self, name: str, need_dx: bool = True) -> Context:
         """The context for a child of a composite: its path, its random stream, the same scratch memory."""
-        key = (name, need_dx)
-        found = self._children.get(key)
+        children = self._needing if need_dx else self._others
+        found = children.get(name)
         if found is None:
             path = f"{self.path}.{name}" if self.path else name
-            found = self._children[key] = Context(
+            found = children[name] = Context(
                 training=self.training,
                 need_dx=need_dx,
                 dtype=self.dtype,

@@ -131,10 +131,13 @@ class UpdateRule(ABC):
         slots: names of the arrays kept for each parameter; they start at zero.
         elementwise: True if ``apply`` treats every element by itself: then it is given 1-D blocks of many parameters
             at once. False: it is given one parameter at a time, in its own shape.
+        decays: True if ``apply`` looks at ``step.decay``: then no block holds both parameters that decay (weights) and
+            others (biases), at the price of more calls.
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
     elementwise: ClassVar[bool] = True
+    decays: ClassVar[bool] = False
 
     learning_rate: float = field(default=0.01, kw_only=True, validator=[gt(0), lt(inf)])
     schedule: Schedule | str = field(default="constant", kw_only=True)
@@ -173,9 +176,12 @@ class Metric(ABC):
 
     Attributes:
         higher_is_better: False for errors.
+        mean_of_rows: True if the metric of a split is the mean of a number for each row: then a split of very many rows
+            is computed in parts, so that its scores need not be held all at once.
     """
 
     higher_is_better: ClassVar[bool] = True
+    mean_of_rows: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, scores: Array, targets: Array) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ class Found:
     broken: tuple[Broken, ...]
 
 
+@cache
 def normalise(distribution: str) -> str:
     """A distribution's name as pip writes it: ``My_Plugin`` -> ``my-plugin``."""
     return re.sub(r"[-_.]+", "-", distribution).lower()

@@ -5,7 +5,11 @@ Each message says where, what was given, what was expected and what to do.
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import frozen
+
+TOLD = 100  # problems of one config; nobody reads on
 
 
 class NnplugError(Exception):
@@ -47,8 +51,25 @@ class ModelFileError(NnplugError):
     """A file that is no model of ours, or whose contents contradict each other."""
 
 
+class CheckpointError(NnplugError):
+    """A checkpoint that is broken, or that another run has written."""
+
+
 class DivergedError(NnplugError):
-    """Training produced a loss that is not finite."""
+    """Training produced a loss or a gradient that is not finite.
+
+    Attributes:
+        step: the number of the step, counted from 1.
+        where: the path of the parameter or layer that is no number any more; "" where it is the loss itself.
+        rows: the rows of the batch, counted from 0 in the data's train split; None where that is a stream.
+        arrays: the batch, the parameters, their gradients and the state as they were before the update would have
+            been made: ``batch/x``, ``params/affine1.W``, ``grads/affine1.W`` and so on.
+    """
+
+    def __init__(self, message: str, step: int = 0, where: str = "", rows: Any = None, arrays: Any = None) -> None:
+        super().__init__(message)
+        self.step, self.where, self.rows = step, where, rows
+        self.arrays: dict[str, Any] = dict(arrays or {})
 
 
 @frozen
@@ -72,4 +93,7 @@ class ConfigError(NnplugError):
 
     def __str__(self) -> str:
         where = f"{self.source}: " if self.source else ""
-        return "\n".join(f"{where}{problem}" for problem in self.problems)
+        lines = [f"{where}{problem}" for problem in self.problems[:TOLD]]
+        if self.problems[TOLD:]:
+            lines.append(f"{where}and more")
+        return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import local
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from nnplug.specs import Array, Source
 from nnplug.streams import Streams
 
 BATCH = 1024  # rows: enough for the matrix products to be efficient, few enough to stay in the cache
+PART = 2**22  # scores: so many are held at once, if all metrics are means of rows
 
 
 def evaluate(network: Network, source: Source, metrics: Mapping[str, Metric]) -> dict[str, float]:
@@ -27,8 +29,7 @@ def evaluate(network: Network, source: Source, metrics: Mapping[str, Metric]) ->
     """
     arena = Arena()
     ctx = network.context(Streams(), arena=arena)
-    scores_seen: list[Array] = []
-    targets_seen: list[Array] = []
+    measured = _Measured(metrics)
     total = total_weight = 0.0
     for x, y, weight in source.batches(BATCH, None):
         arena.start(len(x))
@@ -36,14 +37,53 @@ def evaluate(network: Network, source: Source, metrics: Mapping[str, Metric]) ->
         per_row = losses.reshape(len(losses), -1).mean(axis=1, dtype=np.float64)
         total += float(per_row.sum() if weight is None else per_row @ weight)
         total_weight += len(x) if weight is None else float(weight.sum(dtype=np.float64))
-        scores_seen.append(scores.copy())
-        targets_seen.append(np.array(y))
-    if not scores_seen:
-        raise DataError("there is nothing to evaluate: the source yielded no batch")
-    all_scores, all_targets = np.concatenate(scores_seen), np.concatenate(targets_seen)
+        measured.add(scores, y)
+    values = measured.values()
     mean = total / total_weight if total_weight > 0 else 0.0  # rows that all weigh nothing, as in training
-    values = {"loss": mean + network.penalty()}
-    return values | {name: float(metric(all_scores, all_targets)) for name, metric in metrics.items()}
+    return {"loss": mean + network.penalty()} | values
+
+
+class _Measured:
+    """The metrics of a split whose scores come a batch at a time; of very many, in parts where that is the same."""
+
+    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+        self._metrics = metrics
+        self._in_parts = all(metric.mean_of_rows for metric in metrics.values())
+        self._scores: list[Array] = []
+        self._targets: list[Array] = []
+        self._held = 0
+        self._parts: list[dict[str, float]] = []
+        self._rows: list[int] = []  # of each part
+
+    def add(self, scores: Array, targets: Array) -> None:
+        """Take copies of a batch's scores and targets."""
+        self._scores.append(scores.copy())
+        self._targets.append(np.array(targets))
+        self._held += scores.size
+        if self._in_parts and self._held >= PART:
+            self._close_part()
+
+    def values(self) -> dict[str, float]:
+        """The metrics of everything that was added.
+
+        Raises:
+            DataError: nothing was.
+        """
+        if self._scores:
+            self._close_part()
+        if not self._parts:
+            raise DataError("there is nothing to evaluate: the source yielded no batch")
+        if len(self._parts) == 1:
+            return self._parts[0]
+        return {
+            name: float(np.average([part[name] for part in self._parts], weights=self._rows)) for name in self._metrics
+        }
+
+    def _close_part(self) -> None:
+        scores, targets = np.concatenate(self._scores), np.concatenate(self._targets)
+        self._parts.append({name: float(metric(scores, targets)) for name, metric in self._metrics.items()})
+        self._rows.append(len(scores))
+        self._scores, self._targets, self._held = [], [], 0
 
 
 def scores(network: Network, x: Array) -> Array:
@@ -56,3 +96,19 @@ def scores(network: Network, x: Array) -> Array:
         arena.start(len(batch))
         parts.append(network.scores(batch, ctx).copy())
     return np.concatenate(parts)
+
+
+class OneRow(local):
+    """The scores of one row at a time, which programs that answer requests ask for again and again.
+
+    Allocating scratch memory would take as long as all the arithmetic. So every thread keeps its own, of one row.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network, self._arena = network, Arena()
+        self._ctx = network.context(Streams(), arena=self._arena)
+
+    def scores(self, x: Array) -> Array:
+        """The scores of a batch of one row, in an array of their own."""
+        self._arena.start(1)
+        return self._network.scores(x, self._ctx).copy()

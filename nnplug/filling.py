@@ -12,19 +12,20 @@ import attrs
 import numpy as np
 
 from nnplug.errors import Problem
-from nnplug.naming import suggest
+from nnplug.naming import cut, join, printable, suggest
 from nnplug.options import (
     Option,
     contract_kind,
     describe_type,
     fields_of,
-    join,
     members,
     options_of,
     show,
 )
 
 INVALID: Any = object()  # stands for a value whose problem is already noted
+MESSAGE = 500  # characters of what a class says about a value
+UNKNOWN = 20  # how many unknown options of one table are told by name
 
 
 class Builder(Protocol):
@@ -52,10 +53,12 @@ def fill(cls: Any, table: Mapping[str, Any], path: str, builder: Builder, proble
     """
     known = options_of(cls)
     before = len(problems)
-    for key in table:
-        if key not in known:
-            hint = suggest(str(key), known) or f"; it has {', '.join(known) or 'none'}"
-            problems.append(Problem(join(path, str(key)), f"{what} has no option {key!r}{hint}"))
+    unknown = [key for key in table if key not in known]
+    for key in unknown[:UNKNOWN]:
+        hint = suggest(str(key), known) or f"; it has {', '.join(known) or 'none'}"
+        problems.append(Problem(join(path, str(key)), f"{what} has no option {show(key)}{hint}"))
+    if more := len(unknown[UNKNOWN:]):
+        problems.append(Problem(path, f"{what} has no option of {more:,} further names, either"))
     values = {}
     for name, option in known.items():
         if name in table:
@@ -94,7 +97,8 @@ def _validate(option: Option, value: Any, path: str, problems: list[Problem]) ->
 
 def _message(error: Exception, name: str = "") -> str:
     text = str(error.args[0]) if error.args else str(error)
-    return text.removeprefix(f"'{name}' ") or type(error).__name__
+    lines = cut(text.removeprefix(f"'{name}' "), MESSAGE).splitlines()
+    return "\n".join(printable(line) for line in lines) or type(error).__name__
 
 
 def convert(value: Any, hint: Any, path: str, builder: Builder, problems: list[Problem]) -> Any:

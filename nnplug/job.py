@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from copy import deepcopy
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from attrs import asdict, evolve, frozen
 
 from nnplug.builder import build
+from nnplug.checkpoint import FOLDER as CHECKPOINTS
+from nnplug.checkpoint import checkpoints_in, remove_checkpoints
 from nnplug.config import Experiment, parse, read_toml, set_value, to_toml
 from nnplug.contracts import Callback, DataLoader
 from nnplug.data import sample_spec
-from nnplug.errors import DataError, NnplugError, PluginError, RegistryError
-from nnplug.files import json_text, write_atomically
+from nnplug.errors import DataError, DivergedError, NnplugError, PluginError, RegistryError
+from nnplug.files import json_text, remove_leftovers, write_atomically
 from nnplug.history import History
+from nnplug.loading import load
 from nnplug.model import Model
 from nnplug.options import fields_of
 from nnplug.presets import read_preset
 from nnplug.registry import Registry, default_registry
+from nnplug.runfolder import (
+    CONFIG,
+    HISTORY,
+    MODEL,
+    RESULT,
+    check_same,
+    claim_folder,
+    has_begun,
+    has_ended,
+    how_to_go_on,
+    read_history,
+    read_results,
+)
 from nnplug.solver import Solver
 from nnplug.specs import Dataset
 
@@ -34,7 +49,8 @@ class TrainResult:
         model: holds the best parameters, or the last where nothing was monitored.
         history: what happened.
         results: loss and metrics of each split at the end: ``results["test"]["accuracy"]``.
-        folder: the run's folder: ``config.toml``, ``model.safetensors``, ``history.json``, ``result.json``.
+        folder: the run's folder: ``config.toml``, ``model.safetensors``, ``history.json``, ``result.json``, and
+            ``checkpoints`` if the run can go on.
     """
 
     model: Model
@@ -45,7 +61,15 @@ class TrainResult:
     @property
     def model_path(self) -> Path:
         """The model's file."""
-        return self.folder / "model.safetensors"
+        return self.folder / MODEL
+
+    @property
+    def how_to_go_on(self) -> str:
+        """The command that resumes a run that was interrupted or ran out of time; "" if there is nothing to resume."""
+        if not checkpoints_in(self.folder):
+            return ""
+        late = self.history.stopped.startswith("max_seconds")
+        return how_to_go_on(self.folder, ["train.max_seconds=SECONDS"] if late else [])
 
     def as_dict(self) -> dict[str, Any]:
         """The result as ``nnplug train --json`` prints it."""
@@ -69,8 +93,12 @@ def train(
     out: str | Path | None = None,
     callbacks: Iterable[Callback | str] = (),
     registry: Registry | None = None,
+    resume: bool = False,
 ) -> TrainResult:
     """Run a config from beginning to end: load the data, build the model, train it, evaluate it, save everything.
+
+    Checkpoints are written to the run's folder on the way. They are removed when the result is written, unless
+    training ended by an interrupt or by ``max_seconds``: such a run can go on later.
 
     Args:
         config: a TOML file, the name of a preset, or a dict.
@@ -79,25 +107,63 @@ def train(
         callbacks: more callbacks than the config's; they are not recorded in it. One that the config has already,
             with the same options, is not added a second time.
         registry: where names are looked up; default: everything installed.
+        resume: go on with the run in ``out`` where it stopped, with its own config; begin it if it has not begun, and
+            return its result if it has ended.
 
     Raises:
-        ConfigError: with everything that is wrong with the config.
-        NnplugError: the data, the shapes or the folder cannot be used; or training diverged.
+        ConfigError: with everything that is wrong with the config, or with every key in which it is another one than
+            the run began with.
+        NnplugError: the data, the shapes, the folder or its checkpoints cannot be used; or training diverged.
     """
+    if resume and out is None:
+        raise NnplugError("name the folder of the run that is to be resumed, with 'out'")
     raw, name, source = read_config(config)
     for change in changes:
         set_value(raw, change)
-    experiment, registry = parse(raw, registry or default_registry(), source)
+    installed = registry or default_registry()
+    experiment, registry = parse(raw, installed, source)
+    begun = Path(out) if resume and out is not None and has_begun(Path(out)) else None
+    if begun is not None:
+        check_same(begun, experiment, registry, installed)
+        if has_ended(begun):
+            return _ended(begun, registry)
+    solver = _make_solver(experiment, callbacks, registry)
+    if begun is not None and checkpoints_in(begun):
+        solver.resume(begun)
+    elif resume:
+        warnings.warn(f"{out} holds no checkpoint to go on from; training begins at the first step", stacklevel=2)
+    folder = solver.run.folder = begun or claim_folder(out, name)
+    remove_leftovers(folder)
+    remove_leftovers(folder / CHECKPOINTS)
+    write_atomically(folder / CONFIG, to_toml(experiment, registry).encode())
+    try:
+        return _carry_out(solver, TrainResult(solver.model, solver.history, {}, folder))
+    except BaseException as error:
+        if checkpoints_in(folder) and not isinstance(error, DivergedError):
+            error.add_note(f"to go on from the last checkpoint: {how_to_go_on(folder)}")
+        raise
+
+
+def _ended(folder: Path, registry: Registry) -> TrainResult:
+    """The result of a run that has ended before."""
+    history = read_history(folder)
+    warnings.warn(f"the run in {folder} has ended ({history.stopped}); there is nothing to resume", stacklevel=3)
+    return TrainResult(load(folder / MODEL, registry=registry), history, read_results(folder), folder)
+
+
+def _make_solver(experiment: Experiment, callbacks: Iterable[Callback | str], registry: Registry) -> Solver:
+    """Load the data, build the model, and put both together."""
     extra = [registry.create("callback", callback) for callback in callbacks]
     assert isinstance(experiment.data, DataLoader)  # noqa: S101  (parse resolved it)
     data = experiment.data.load()
     model = build_for(experiment, data, registry)
     own = experiment.train.callbacks
     options = fields_of(evolve(experiment.train, callbacks=(*own, *(c for c in extra if c not in own))))
-    solver = Solver(model, data, update=experiment.update, **options)
-    folder = solver.run.folder = _claim_folder(out, name)
-    write_atomically(folder / "config.toml", to_toml(experiment, registry).encode())
-    result = TrainResult(model, solver.history, {}, folder)
+    return Solver(model, data, update=experiment.update, **options)
+
+
+def _carry_out(solver: Solver, result: TrainResult) -> TrainResult:
+    """Train, and write to the run's folder what came of it."""
     try:
         solver.fit()
     except Exception as error:  # divergence, or a callback that cannot write: hours of training are not lost to it
@@ -108,14 +174,16 @@ def train(
         raise
     _keep(result, usable=True)  # before the evaluation, which may fail or be interrupted
     result.results.update({split: solver.evaluate(split) for split in solver.splits})
-    _write_json(folder / "result.json", result.as_dict())
+    _write_json(result.folder / RESULT, result.as_dict())
+    if not solver.unfinished:
+        remove_checkpoints(result.folder)
     return result
 
 
 def _keep(result: TrainResult, usable: bool) -> None:
     """Write what training led to; the model, unless it diverged before there was anything good."""
     history = result.history
-    _write_json(result.folder / "history.json", {**asdict(history), "losses": list(history.losses)})
+    _write_json(result.folder / HISTORY, {**asdict(history), "losses": list(history.losses)})
     if usable:
         result.model.save(result.model_path)
 
@@ -165,29 +233,6 @@ def build_for(experiment: Experiment, data: Dataset, registry: Registry) -> Mode
         class_names=data.class_names,
         registry=registry,
     )
-
-
-def _claim_folder(out: str | Path | None, name: str) -> Path:
-    """Make the run's folder, so that no other run, even one that starts at this moment, writes into it.
-
-    Raises:
-        NnplugError: the folder that was asked for holds something.
-    """
-    if out is None:
-        for i in count(1):
-            with suppress(FileExistsError):
-                folder = Path("runs") / f"{name}-{i}"
-                folder.mkdir(parents=True)
-                return folder
-    folder = Path(out or ".")
-    if folder.exists() and not folder.is_dir():
-        raise NnplugError(f"{folder} is a file; name a new folder for the run")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not any(folder.iterdir()):
-        with suppress(FileExistsError):
-            (folder / "config.toml").touch(exist_ok=False)
-            return folder
-    raise NnplugError(f"{folder} exists and is not empty; name a new folder for the run")
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -5,6 +5,7 @@ Loading a model builds its layers and its loss through the registry, and nothing
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,11 +17,14 @@ import numpy as np
 from nnplug.about import About
 from nnplug.builder import draw_up
 from nnplug.contracts import DataLoader
+from nnplug.discovery import normalise
 from nnplug.errors import ModelFileError, NnplugError
 from nnplug.model import Model
-from nnplug.modelfile import read_model
+from nnplug.modelfile import open_model
+from nnplug.naming import cut, printable, quote
 from nnplug.registry import Registry, default_registry
-from nnplug.specs import Array, Dataset
+from nnplug.specs import Dataset
+from nnplug.tensorfile import Stored, TensorFile
 
 Needed: TypeAlias = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]  # name -> shape and dtype
 
@@ -59,53 +63,80 @@ def load(path: str | Path, *, into: Model | None = None, only: str = "*", regist
         ModelFileError: the file is missing, is no model of nnplug, or contradicts itself.
     """
     path = Path(path)
-    header, arrays = read_model(path)
-    if into is not None:
-        chosen = {name: array for name, array in arrays.items() if fnmatchcase(name, only)}
-        if not chosen:
-            raise ModelFileError(f"{path} holds no parameter that matches {only!r}")
+    name = printable(str(path))
+    with open_model(path) as (header, file):
+        if into is not None:
+            _take_over(into, file, only, name)
+            return into
+        registry = registry or default_registry()
         try:
-            _take_over(into, chosen)
-        except ModelFileError as error:
-            raise ModelFileError(f"{path} does not fit: {error}") from None
-        return into
-    try:
-        return _rebuild(header, arrays, registry or default_registry())
-    except (NnplugError, RecursionError) as error:
-        raise ModelFileError(f"{path} cannot be built again: {'; '.join(str(error).splitlines())}") from error
+            return _rebuild(header, file, registry)
+        except (NnplugError, RecursionError) as error:
+            told = "; ".join(str(error).splitlines()) if isinstance(error, NnplugError) else "it is nested too deeply"
+            raise ModelFileError(f"{name} cannot be built again: {told}{_claims(header, registry)}") from error
 
 
-def _rebuild(header: Mapping[str, Any], arrays: Mapping[str, Array], registry: Registry) -> Model:
-    """The model that a header describes; nothing is allocated before its arrays are known to fit."""
+def _rebuild(header: Mapping[str, Any], file: TensorFile, registry: Registry) -> Model:
+    """The model that a header describes; nothing is allocated before the arrays in the file are known to fit."""
     about = {field.name: header[field.name] for field in attrs.fields(About) if field.name in header}
     draft = draw_up(header["model"], header.get("input_shape"), about, registry)
     dtype = np.dtype(draft.about.dtype)
     needed: Needed = {placed.path: (placed.spec.shape, dtype) for placed in draft.layout.params}
     for name, spec in draft.layout.state.items():
         needed[name] = spec.shape, np.dtype(spec.dtype or dtype)
-    if missing := sorted(needed.keys() - arrays.keys()):
-        raise ModelFileError(f"it lacks {missing[0]!r}, which its own config asks for")
-    _check(arrays, needed, exact=True)
-    model = draft.model(lambda name, spec: arrays[name])
-    for name, array in model.state.items():
-        array[...] = arrays[name]
+    if missing := sorted(needed.keys() - file.arrays.keys()):
+        raise ModelFileError(f"it lacks {quote(missing[0])}, which its own config asks for")
+    _check(file.arrays, needed, exact=True)
+    model = draft.model(lambda name, spec: np.broadcast_to(dtype.type(0), spec.shape))
+    for name, array in {**model.params, **model.state}.items():
+        file.read_into(name, array)
     return model
 
 
-def _take_over(model: Model, arrays: Mapping[str, Array]) -> None:
+def _take_over(model: Model, file: TensorFile, only: str, name: str) -> None:
+    """Read the chosen arrays into a model, all of them or none."""
+    chosen = {array: stored for array, stored in file.arrays.items() if fnmatchcase(array, only)}
+    if not chosen:
+        raise ModelFileError(f"{name} holds no parameter that matches {quote(only)}")
     known = {**model.params, **model.state}
-    _check(arrays, {name: (array.shape, array.dtype) for name, array in known.items()}, exact=False)
-    for name, array in arrays.items():
-        known[name][...] = array
+    try:
+        _check(chosen, {path: (array.shape, array.dtype) for path, array in known.items()}, exact=False)
+        with np.errstate(over="raise"):
+            found = {path: file.read(path).astype(known[path].dtype, copy=False) for path in chosen}
+    except FloatingPointError:
+        raise ModelFileError(f"{name} does not fit: it holds numbers too large for {model.dtype}") from None
+    except ModelFileError as error:
+        raise ModelFileError(f"{name} does not fit: {error}") from None
+    for path, array in found.items():
+        known[path][...] = array
 
 
-def _check(arrays: Mapping[str, Array], needed: Needed, exact: bool) -> None:
+def _check(arrays: Mapping[str, Stored], needed: Needed, exact: bool) -> None:
     """Hold arrays against names, shapes and dtypes; unless ``exact``, float64 may become float32 and so on."""
-    for name, array in arrays.items():
+    for name, stored in arrays.items():
         if name not in needed:
-            raise ModelFileError(f"it holds {name!r}, which the model does not have")
+            raise ModelFileError(f"it holds {quote(name)}, which the model does not have")
         shape, dtype = needed[name]
-        if array.shape != shape:
-            raise ModelFileError(f"its {name} has shape {array.shape}, the model's has {shape}")
-        if array.dtype != dtype and (exact or array.dtype.kind != dtype.kind):
-            raise ModelFileError(f"its {name} has dtype {array.dtype}, the model's has {dtype}")
+        if stored.shape != shape:
+            raise ModelFileError(f"its {name} has shape {cut(str(stored.shape))}, the model's has {cut(str(shape))}")
+        if stored.dtype != dtype.name and (exact or np.dtype(stored.dtype).kind != dtype.kind):
+            raise ModelFileError(f"its {name} has dtype {stored.dtype}, the model's has {dtype}")
+
+
+def _claims(header: Mapping[str, Any], registry: Registry) -> str:
+    """What a file says of plugins that are not installed: hearsay, and told as that. No command is made of it."""
+    plugins = header.get("plugins")
+    installed = {normalise(listed.entry.distribution) for listed in registry.listing()}
+    claimed = [
+        f"{name} {version}"
+        for name, version in (plugins.items() if isinstance(plugins, dict) else ())
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name) and normalise(name) not in installed
+        if isinstance(version, str) and re.fullmatch(r"[A-Za-z0-9.+!_-]{1,30}", version)
+    ]
+    if not claimed:
+        return ""
+    told = ", ".join(claimed[:3]) + (f" and {len(claimed) - 3} more" if claimed[3:] else "")
+    return (
+        f". The file says that it was made with {told}, not installed here. nnplug cannot vouch for what a file says: "
+        "a plugin is a program, so find out who publishes it before you install it"
+    )

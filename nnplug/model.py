@@ -13,17 +13,17 @@ from numpy.typing import ArrayLike
 
 from nnplug import evaluation
 from nnplug.about import About
-from nnplug.chain import Chain
+from nnplug.chain import outputs
 from nnplug.config import ModelConfig, build_section
-from nnplug.context import Context
-from nnplug.contracts import Layer, Metric
-from nnplug.data import as_array, open_split, rescale
+from nnplug.contracts import Metric
+from nnplug.data import as_array, open_split
 from nnplug.errors import DataError, NnplugError, ShapeError
 from nnplug.gradcheck import numerical_gradient
 from nnplug.modelfile import write_model
 from nnplug.naming import suggest
 from nnplug.network import Network
 from nnplug.registry import Registry
+from nnplug.rows import rescale
 from nnplug.specs import Array, ArraySpec, Dataset
 from nnplug.streams import Streams
 from nnplug.summary import Summary, summarise
@@ -71,6 +71,7 @@ class Model:
         self.grads: Mapping[str, Array] = MappingProxyType(buffers.named(buffers.gradient))
         self.state: Mapping[str, Array] = buffers.state
         self._inference = network.context(Streams(seed))
+        self._one_row = evaluation.OneRow(network)
 
     def adopt(self, data: Dataset) -> None:
         """Take over scale, number of classes and class names from the data, where the model has none of its own.
@@ -84,10 +85,9 @@ class Model:
                 f"the data is scaled with (offset, factor) {data.scale}, the model was made for {self.scale}; "
                 "build a new model for this data"
             )
-        facts: dict[str, Any] = {"seed": self.seed, "dtype": str(self.dtype)}
-        for name in ("scale", "classes", "class_names"):
-            own = getattr(self, name)
-            facts[name] = getattr(data, name) if own is None else own
+        own = {name: getattr(self, name) for name in ("scale", "classes", "class_names")}
+        facts = {name: getattr(data, name) if known is None else known for name, known in own.items()}
+        facts |= {"seed": self.seed, "dtype": str(self.dtype)}
         about: About = build_section(About, facts, self.registry)
         about.check_input(self.input_spec.dtype)
         self.scale, self.classes, self.class_names = about.scale, about.classes, about.class_names
@@ -101,6 +101,8 @@ class Model:
             ShapeError: x is no batch of samples of the model's input shape.
         """
         x = self._input(x)
+        if len(x) == 1:
+            return self._one_row.scores(x)
         if len(x) > evaluation.BATCH:
             return evaluation.scores(self.network, x)
         out = self.network.scores(x, self._inference)
@@ -121,19 +123,9 @@ class Model:
 
     def activations(self, x: ArrayLike) -> dict[str, Array]:
         """What every layer puts out for a batch, by path, from input to output."""
-        found: dict[str, Array] = {}
-        self._record(self.network.layer, self.network.buffers.params, self._input(x), self._inference, "", found)
-        return found
-
-    def _record(self, layer: Layer, params: Any, x: Array, ctx: Context, path: str, found: dict[str, Array]) -> Array:
-        if isinstance(layer, Chain):
-            for name, child in layer.children:
-                x = self._record(child, params[name], x, ctx.child(name), f"{path}.{name}" if path else name, found)
-        else:
-            x, _ = layer.forward(params, x, ctx)
-        if path:
-            found[path] = x.copy()
-        return x
+        network = self.network
+        run = outputs(network.layer, network.buffers.params, self._input(x), self._inference)
+        return {path: out.copy() for path, out in run}
 
     # The loss and its gradient
 
@@ -196,7 +188,7 @@ class Model:
         batch = self._batch(x, y, weight, self.input_spec.dtype)
         layout = network.buffers.layout
         frozen = layout.trained < layout.size  # below the lowest layer that trains a step computes no gradient
-        ctx = network.context(self._streams_copy(), training=training, need_dx=frozen)
+        ctx = network.context(self.streams.copy(), training=training, need_dx=frozen)
         return network.backpropagate(*batch, ctx), network.buffers.named(network.buffers.gradient)
 
     def numerical_gradients(
@@ -229,7 +221,7 @@ class Model:
         def objective() -> float:
             for path, array in kept.items():
                 buffers.state[path][...] = array
-            return network.objective(*batch, network.context(self._streams_copy(), training=training))
+            return network.objective(*batch, network.context(self.streams.copy(), training=training))
 
         return {name: numerical_gradient(objective, views[name], h) for name in self._known(names)}
 
@@ -255,11 +247,6 @@ class Model:
         source = open_split((self._shaped(x), y, weight), "given", dtype, self.scale)
         self.check_targets(np.asanyarray(y), {})
         return next(iter(source.batches(len(np.asanyarray(y)), None)))
-
-    def _streams_copy(self) -> Streams:
-        streams = Streams(self.seed)
-        streams.restore(self.streams.state())
-        return streams
 
     def _known(self, names: Iterable[str] | None) -> list[str]:
         chosen = list(self.params) if names is None else list(names)

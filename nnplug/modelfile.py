@@ -1,67 +1,82 @@
-"""Model files: one safetensors file with the weights and, as JSON, the config they belong to.
+"""Model files: a tensor file with the weights and, as JSON among its texts, the config they belong to.
 
 Nothing in a file is unpickled, evaluated or imported by path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nnplug.errors import ModelFileError
-from nnplug.files import write_atomically
+from nnplug.errors import ConfigError, ModelFileError
+from nnplug.files import parse_json, replacing
+from nnplug.limits import check_size
+from nnplug.naming import cut, printable
 from nnplug.specs import Array
+from nnplug.tensorfile import DamagedError, TensorFile, write_tensors
 
 FORMAT = 1
 KEY = "nnplug"
+TO_DO = "if it should be a model, it was damaged or cut off: get it once more from where it came from"
 
 
 def write_model(path: Path, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Write a model file; one that exists is replaced as a whole, or stays as it is.
 
     Raises:
-        ModelFileError: the file cannot be written.
+        ModelFileError: the file cannot be written, or nobody could read it.
     """
     import json
 
-    import safetensors.numpy
-
-    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    content = safetensors.numpy.save(contiguous, {KEY: json.dumps({"format": FORMAT, **header})})
+    header = {"format": FORMAT, **header}
     try:
-        write_atomically(path, content)
+        check_size(header, finite=True)
+        text = json.dumps(header, default=_refuse)
+        with replacing(path) as file:
+            write_tensors(file, {KEY: text}, arrays)
     except OSError as error:
-        raise ModelFileError(f"{path} cannot be written: {error.strerror}") from error
+        raise ModelFileError(f"{printable(str(path))} cannot be written: {error.strerror}") from error
+    except (ConfigError, TypeError, ValueError) as error:  # an option that JSON cannot say, an array of such a dtype
+        raise ModelFileError(f"{printable(str(path))} cannot be written: {error}") from error
 
 
-def read_model(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Read what `write_model` wrote.
+def _refuse(value: object) -> None:
+    raise TypeError(f"an option is {cut(printable(repr(value)))}, which has no place in a file")
+
+
+@contextmanager
+def open_model(path: Path) -> Iterator[tuple[dict[str, Any], TensorFile]]:
+    """The header of what `write_model` wrote, and the file with the arrays, which are read when they are asked for.
 
     Raises:
-        ModelFileError: the file is missing, or is no model of nnplug.
+        ModelFileError: the file is missing, cannot be read, or is no model of nnplug.
     """
-    import json
-
-    import safetensors
-
+    name = printable(str(path))
     try:
-        with path.open("rb"):
-            pass  # for an OSError that says what is wrong
-        with safetensors.safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {}).get(KEY, "null"))
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no dict)
+        with TensorFile(path) as file:
+            yield _header(name, file), file
     except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        # A TypeError or AttributeError is how it says that NumPy has no such dtype.
-        raise ModelFileError(f"{path} is no model file: {error}") from error
+        raise ModelFileError(f"{name} cannot be read: {error.strerror or error}") from error
+    except DamagedError as error:
+        raise ModelFileError(f"{name} is no model file: it {error}; {TO_DO}") from error
+
+
+def _header(name: str, file: TensorFile) -> dict[str, Any]:
+    try:
+        header = parse_json(file.texts.get(KEY, "null"))
+    except ValueError as error:
+        raise ModelFileError(f"{name} is no model file: its config {error}; {TO_DO}") from None
+    if isinstance(header, dict) and "checkpoint" in header:
+        raise ModelFileError(f"{name} is a checkpoint, no model; resume its run, then there will be one")
     if not isinstance(header, dict) or not isinstance(header.get("model"), dict):
-        raise ModelFileError(f"{path} is a safetensors file, but not one that nnplug wrote: it has no config")
-    if header.get("format") != FORMAT:
-        raise ModelFileError(
-            f"{path} has format {header.get('format')!r}; this nnplug reads format {FORMAT}, a newer one may read it"
-        )
-    return header, arrays
+        raise ModelFileError(f"{name} is a safetensors file, but not one that nnplug wrote: it has no config")
+    try:
+        check_size(header, finite=True)
+    except ConfigError as error:
+        raise ModelFileError(f"{name} is no model that nnplug can read: {error}") from None
+    if type(header.get("format")) is not int or header["format"] != FORMAT:
+        told = cut(repr(header.get("format")))
+        raise ModelFileError(f"{name} has format {told}; this nnplug reads format {FORMAT}, a newer one may read it")
+    return header

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+QUOTED = 80  # characters: how much of a text a message quotes
+
 
 def snake_case(name: str) -> str:
     """``LeakyRelu`` -> ``leaky_relu``, ``LSTMCell`` -> ``lstm_cell``, ``Conv2D`` -> ``conv2d``."""
@@ -21,24 +23,49 @@ def number(layers: Iterable[tuple[str | None, str]]) -> list[str]:
         ValueError: two have the same name.
     """
     counts: dict[str, int] = {}
-    names: list[str] = []
+    names: dict[str, None] = {}  # a set that keeps the order
     for own, kind in layers:
         counts[kind] = counts.get(kind, 0) + 1
         name = own or f"{kind}{counts[kind]}"
         if name in names:
-            raise ValueError(f"two layers are called {name!r}; names must differ")
-        names.append(name)
-    return names
+            raise ValueError(f"two layers are called {quote(name)}; names must differ")
+        names[name] = None
+    return list(names)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'units'?`` or nothing, for the end of a sentence about an unknown name."""
     import difflib
 
+    if len(name) > QUOTED:
+        return ""  # nobody misspelt that
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def printable(text: str) -> str:
     """A text without control characters, each written as its escape: names and metadata come from strangers."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def cut(text: str, length: int = QUOTED) -> str:
+    """A text no longer than that."""
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def quote(text: str) -> str:
+    """A text as a message quotes it: in quotation marks, without control characters, not too long."""
+    return cut(repr(text))
+
+
+def called(name: str) -> str:
+    """What a thing is said to be called. What is no name is not repeated: a stranger may have put a command there."""
+    return repr(name) if re.fullmatch(r"[\w:.-]{1,80}", name) else "that, and none can be"
+
+
+def join(path: str, key: str) -> str:
+    """The path of ``key`` inside ``path``."""
+    key = cut(printable(key))
+    return f"{path}.{key}" if path else key

@@ -81,8 +81,9 @@ class Network:
 def average(losses: Array, dscores: Array, weight: Array | None) -> float:
     """The weighted mean ``sum(w * l) / sum(w)`` of the rows' losses; scales ``dscores`` in place to its gradient."""
     if weight is None:
-        dscores *= 1.0 / losses.size
-        return float(np.add.reduce(losses, axis=None)) / losses.size
+        size = losses.size
+        dscores *= 1.0 / size
+        return float(np.add.reduce(losses if losses.ndim == 1 else losses.reshape(size))) / size
     total = float(np.add.reduce(weight)) * (losses.size // len(losses))
     if total == 0.0:
         dscores[...] = 0.0

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import attrs
 
 from nnplug.hookspecs import KINDS
-from nnplug.naming import printable
+from nnplug.naming import cut
 
 
 @attrs.frozen
@@ -101,6 +101,7 @@ def members(hint: Any) -> tuple[Any, ...]:
     return (hint,)
 
 
+@cache
 def contract_kind(hint: Any) -> str | None:
     """The kind of component a hint such as ``Initializer | str`` asks for, or None."""
     for member in members(hint):
@@ -112,7 +113,27 @@ def contract_kind(hint: Any) -> str | None:
 
 def mentions_component(hint: Any) -> bool:
     """True if a value of this type is or holds components, so that names in it are to be resolved."""
-    return contract_kind(hint) is not None or any(mentions_component(arg) for arg in typing.get_args(hint))
+    return contract_kind(hint) is not None or any(mentions_component(arg) for arg in _args(hint))
+
+
+def _args(hint: Any) -> list[Any]:
+    """The types that a type is made of; those of a function's parameters stand in a list."""
+    args = typing.get_args(hint)
+    return [inner for arg in args for inner in (arg if isinstance(arg, list) else [arg])]
+
+
+def parts_of(hint: Any) -> set[Any]:
+    """A type and all that it mentions, down to the options of tables: what a value of it may consist of."""
+    found: set[Any] = set()
+    waiting = [hint]
+    while waiting:
+        part = waiting.pop()
+        if part not in found:
+            found.add(part)
+            waiting += _args(part)
+            if isinstance(part, type) and attrs.has(part) and contract_kind(part) is None:
+                waiting += [option.hint for option in options_of(part).values()]
+    return found
 
 
 _PLAIN: dict[Any, str] = {
@@ -130,9 +151,8 @@ def describe_type(hint: Any) -> str:
     """A type in words: ``a number or nothing``."""
     kind = contract_kind(hint)
     if kind:
-        words = [f"the name or table of {article(kind)}"]
-        words += ["nothing"] if type(None) in members(hint) else []
-        return " or ".join(words)
+        nothing = " or nothing" if type(None) in members(hint) else ""
+        return f"the name or table of {article(kind)}{nothing}"
     return " or ".join(_describe_member(member) for member in members(hint))
 
 
@@ -149,10 +169,14 @@ def _describe_member(member: Any) -> str:
     return _PLAIN.get(member, getattr(member, "__name__", str(member)))
 
 
+def words(kind: str) -> str:
+    """A kind in words: ``update rule``."""
+    return kind.replace("_", " ")
+
+
 def article(kind: str) -> str:
     """A kind in words with its article: ``an update rule``."""
-    words = kind.replace("_", " ")
-    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
+    return f"an {words(kind)}" if kind[0] in "aeiou" else f"a {words(kind)}"
 
 
 def show(value: Any) -> str:
@@ -161,9 +185,4 @@ def show(value: Any) -> str:
         text = re.sub(r"\s*\n\s*", " ", repr(value))
     except ValueError:  # an integer of more than 4300 digits
         text = f"a huge {type(value).__name__}"
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def join(path: str, key: str) -> str:
-    """The path of ``key`` inside ``path``."""
-    return f"{path}.{printable(key)}" if path else printable(key)
+    return cut(text)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import re
 import types
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_origin
 
 import pluggy
 
@@ -16,9 +17,10 @@ from nnplug import hookspecs
 from nnplug.errors import PluginError
 from nnplug.hookspecs import KINDS, Kind
 from nnplug.naming import printable, suggest
-from nnplug.options import options_of, show
+from nnplug.options import contract_kind, describe_type, options_of, parts_of, show
 
 API_VERSION = 1
+IN_MODEL_FILES = ("layer", "loss", "initializer")  # the kinds that are built when a model is loaded
 _KIND_OF_HOOK = {kind.hook: kind for kind in KINDS.values()}
 
 
@@ -52,7 +54,7 @@ class Loader:
             raise PluginError(f"its entry point must name a module, such as package.module, not {module!r}")
         try:
             _check_api(_stated_api(module))
-            plugin = importlib.import_module(module)
+            plugin = importlib.import_module(module)  # noqa: TID251  (which an entry point names, never a file)
         except PluginError:
             raise
         except (Exception, SystemExit) as error:
@@ -172,6 +174,21 @@ def check_component(kind: Kind, name: Any, cls: Any) -> None:
         raise PluginError(f"{name!r}: {error}") from error
     if "type" in options:
         raise PluginError(f"{name!r}: no option can be called 'type', which names the component itself; rename it")
+    if kind.name in IN_MODEL_FILES:
+        for option in options.values():
+            _check_keepable(name, option.name, option.hint)
+
+
+def _check_keepable(name: str, option: str, hint: Any) -> None:
+    """A model file must not be able to name another file: who loads it has not chosen what it says."""
+    for part in parts_of(hint):
+        cls = get_origin(part) or part
+        is_path = isinstance(cls, type) and issubclass(cls, os.PathLike)
+        if is_path or contract_kind(part) not in (None, *IN_MODEL_FILES):
+            raise PluginError(
+                f"{name!r}: the option {option!r} is {describe_type(hint)}; what stands in a model file can name "
+                "neither files nor components that use them: take the content, or leave it to a data loader"
+            )
 
 
 def _check_names(kind: Kind, declared: set[str], returned: set[str]) -> None:

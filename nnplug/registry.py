@@ -12,11 +12,12 @@ import attrs
 
 from nnplug.contracts import Callback, Layer
 from nnplug.discovery import CORE, Entry, normalise
-from nnplug.errors import ConfigError, PluginError, Problem, RegistryError
+from nnplug.errors import TOLD, ConfigError, PluginError, Problem, RegistryError
 from nnplug.filling import INVALID, attempt, convert, fill
 from nnplug.hookspecs import KINDS, Kind
-from nnplug.naming import number, snake_case, suggest
-from nnplug.options import article, fields_of, join, mentions_component, options_of, show
+from nnplug.limits import check_size
+from nnplug.naming import called, join, number, quote, snake_case, suggest
+from nnplug.options import article, fields_of, mentions_component, options_of, show, words
 from nnplug.plugins import check_component
 from nnplug.store import Listed, Store
 from nnplug.switches import Switches
@@ -70,9 +71,7 @@ class Registry:
         entry = self.find(kind, name)
         cls = self._store.load(entry)
         if new_name := self._store.new_name(entry):
-            message = (
-                f"the {_words(kind)} {entry.name!r} of {entry.distribution} is now called {new_name!r}; write that"
-            )
+            message = f"the {words(kind)} {entry.name!r} of {entry.distribution} is now called {new_name!r}; write that"
             warnings.warn(message, FutureWarning, stacklevel=2)
         return cls
 
@@ -96,19 +95,19 @@ class Registry:
                 return chosen[0]
         if len(enabled) > 1:
             choices = " or ".join(repr(e.qualified) for e in enabled)
-            raise RegistryError(f"several plugins provide the {_words(kind)} {bare!r}; write {choices}")
+            raise RegistryError(f"several plugins provide the {words(kind)} {bare!r}; write {choices}")
         return enabled[0]
 
     def _unknown(self, kind: str, name: str, disabled: Sequence[Entry]) -> str:
         if disabled:
-            return f"the {_words(kind)} {name!r} is switched off (it comes from {disabled[0].provenance})"
+            return f"the {words(kind)} {quote(name)} is switched off (it comes from {disabled[0].provenance})"
         names = self.names(kind)
         if ":" in name:
             names = [e.qualified for e in sorted(self._store.entries) if e.kind == kind and self._switches.allows(e)]
         elsewhere = [k for k in KINDS if name in self.names(k)]
-        hint = f"; {name!r} is {article(elsewhere[0])}." if elsewhere else suggest(name, names) or "."
+        hint = f"; {quote(name)} is {article(elsewhere[0])}." if elsewhere else suggest(name, names) or "."
         unread = "".join(f". {b.folder} cannot be read ({b.error}); reinstall it" for b in self._store.broken)
-        return f"no {_words(kind)} is called {name!r}{hint} There are: {', '.join(names) or 'none'}{unread}"
+        return f"no {words(kind)} is called {called(name)}{hint} There are: {', '.join(names) or 'none'}{unread}"
 
     def create(self, kind: str, spec: Any) -> Any:
         """Build one component from its name, a table ``{"type": name, **options}`` or a component with names in it.
@@ -116,6 +115,7 @@ class Registry:
         Raises:
             ConfigError: with every problem of the table.
         """
+        check_size(spec)
         problems: list[Problem] = []
         component = self.build_component(_kind(kind).name, spec, "", problems)
         if problems:
@@ -144,14 +144,19 @@ class Registry:
 
     def build_components(self, kind: str, values: Iterable[Any], path: str, problems: list[Problem]) -> Any:
         """Several components; layers without a name are given one: their type and a count."""
-        built = [self.build_component(kind, value, f"{path}[{i}]", problems) for i, value in enumerate(values)]
+        built = [
+            self.build_component(kind, value, f"{path}[{i}]", problems)
+            for i, value in enumerate(values)
+            if len(problems) <= TOLD  # nobody reads on
+        ]
         if any(component is INVALID for component in built):
             return INVALID
         return attempt(lambda: self._name_layers(built), path, problems) if kind == "layer" else tuple(built)
 
     def _name_layers(self, layers: list[Layer]) -> tuple[Layer, ...]:
-        types = [self.name_of(layer, default=snake_case(type(layer).__name__)) for layer in layers]
-        names = number((layer.name, kind.rpartition(":")[2]) for layer, kind in zip(layers, types, strict=True))
+        one_of_each = {type(layer): layer for layer in layers}
+        types = {cls: self.name_of(layer, snake_case(cls.__name__)) for cls, layer in one_of_each.items()}
+        names = number((layer.name, types[type(layer)].rpartition(":")[2]) for layer in layers)
         return tuple(
             layer if layer.name else attrs.evolve(layer, name=name) for layer, name in zip(layers, names, strict=True)
         )
@@ -195,17 +200,17 @@ class Registry:
             f"call registry.register({cls.__name__}) or install it as a plugin"
         )
 
-    def describe(self, component: Any) -> Any:
-        """The table that builds a component again, with every option; names only, nothing else that is importable."""
+    def describe(self, component: Any, *, strict: bool = True) -> Any:
+        """The table that builds a component again; unless ``strict``, what has no registry name goes by its class's."""
         if isinstance(component, tuple | list):
-            return [self.describe(item) for item in component]
-        if isinstance(component, Path):
-            return str(component)
+            return [self.describe(item, strict=strict) for item in component]
         if not attrs.has(type(component)):
-            return component
-        table = {name: self.describe(value) for name, value in fields_of(component).items() if value is not None}
+            return str(component) if isinstance(component, Path) else component
+        given = {name: value for name, value in fields_of(component).items() if value is not None}
+        table = {name: self.describe(value, strict=strict) for name, value in given.items()}
         is_component = any(isinstance(component, kind.contract) for kind in KINDS.values())
-        return {"type": self.name_of(component), **table} if is_component else table
+        default = None if strict else type(component).__qualname__
+        return {"type": self.name_of(component, default), **table} if is_component else table
 
     def register(self, plugin: Any, name: str | None = None) -> Any:
         """Register a plugin of this process: a component class, or a module with hooks. Usable as a decorator.
@@ -247,7 +252,7 @@ class Registry:
         """The entry that a registration from a module replaces or makes."""
         taken = [entry for entry in self._store.entries if (entry.kind, entry.name) == (kind, name)]
         if any(entry.distribution == CORE for entry in taken):
-            raise RegistryError(f"{name!r} is a built-in {_words(kind)}; register yours under another name")
+            raise RegistryError(f"{name!r} is a built-in {words(kind)}; register yours under another name")
         return next(
             (entry for entry in taken if entry.module == module), Entry(kind, name, module, module, in_process=True)
         )
@@ -287,10 +292,6 @@ def _kind(kind: str) -> Kind:
     if kind not in KINDS:
         raise RegistryError(f"there is no kind {kind!r}{suggest(kind, KINDS)}; the kinds are {', '.join(KINDS)}")
     return KINDS[kind]
-
-
-def _words(kind: str) -> str:
-    return kind.replace("_", " ")
 
 
 @cache

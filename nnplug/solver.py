@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import math
-import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from nnplug import evaluation
 from nnplug.arena import Arena
 from nnplug.best import Best
+from nnplug.checkpoint import Keeper, newest_checkpoint, read_checkpoint, write_checkpoint
 from nnplug.config import TrainConfig, build_section
-from nnplug.contracts import Callback, Metric, Schedule, UpdateRule
+from nnplug.contracts import Callback, Metric, UpdateRule
+from nnplug.course import choose_monitor, learning_rate, length, look_at_limits
 from nnplug.errors import ConfigError, DataError, DivergedError, NnplugError, Problem
+from nnplug.guard import Guard, refused_parameters, refused_update
 from nnplug.history import History, Row, Run
+from nnplug.identity import identify
 from nnplug.interrupts import Interrupts
 from nnplug.model import Model
+from nnplug.snapshot import callback_states, check, put, restore_callback, take
 from nnplug.specs import Batch, Dataset, Source
-from nnplug.splits import class_weights, open_splits
+from nnplug.splits import class_weights, measured, open_splits
+from nnplug.threads import BlasThreads, threads_for
 from nnplug.updater import Updater
-
-DEFAULT_EPOCHS = 10
 
 
 class Solver:
@@ -35,9 +36,10 @@ class Solver:
         model: is trained in place; takes over the data's scale and class names if it has none.
         data: a `Dataset`, or ``(x, y)``, ``(x, y, weight)`` or a `Source` to train on.
         update: the name, table or component of an update rule.
-        folder: where callbacks put files, if anywhere.
+        folder: where checkpoints and callbacks' files go, if anywhere.
         options: ``epochs``, ``iterations``, ``batch_size``, ``validation``, ``monitor``, ``metrics``, ``evaluate``,
-            ``class_weights``, ``callbacks``, ``max_seconds``: what the ``[train]`` table of a config holds.
+            ``class_weights``, ``callbacks``, ``max_seconds``, ``checkpoint_seconds`` and so on: what the ``[train]``
+            table of a config holds.
 
     Raises:
         ConfigError: with everything that is wrong with the options.
@@ -46,6 +48,7 @@ class Solver:
     Attributes:
         history: what happened so far.
         splits: the sources that are trained on and evaluated, by name.
+        unfinished: whether training ended by an interrupt or ``max_seconds``, so that it could go on later.
     """
 
     def __init__(
@@ -66,48 +69,30 @@ class Solver:
         dataset = data if isinstance(data, Dataset) else Dataset(train=data)
         model.adopt(dataset)
         self.splits = open_splits(model, dataset, self.config, self.metrics)
+        self._measured = measured(self.splits, model)
         self._class_weights = class_weights(self.config.class_weights, self.splits["train"])
-        monitor, higher = self._choose_monitor()
+        monitor, higher = choose_monitor(self.config, self.splits, self.metrics)
         self.history.monitor, self.history.higher_is_better = monitor, higher
-        epochs, steps = self._length()
+        epochs, steps = length(self.config, self.splits["train"].rows)
         self.run = Run(model, self.history, total_steps=steps, total_epochs=epochs, folder=folder)
         self.updater = Updater(self.rule, model.network.buffers)
+        self.best = Best(higher)
+        self.callback_states: list[tuple[str, dict[str, Any]]] = []
+        self._guard = Guard(model.network.buffers.gradient[: model.network.buffers.layout.trained])
+        self._threads = BlasThreads(threads_for(model.network.plan, self.config.batch_size))
         self._arena = Arena()
         self._context = model.network.context(model.streams, training=True, arena=self._arena)
-        self._best = Best(higher)
-        self._callbacks: list[Any] = list(self.config.callbacks)
-        self._watchers = [c.step for c in self._callbacks if hasattr(c, "step")]
+        self.callbacks: list[Any] = list(self.config.callbacks)
+        self._watchers = [c.step for c in self.callbacks if hasattr(c, "step")]
+        self._keeper: Keeper | None = None
+        self.unfinished = False
+        self._since = 0.0
+        self._begin_epoch()
 
-    # Before training
-
-    def _choose_monitor(self) -> tuple[str | None, bool]:
-        """The column of the history that decides what is best, and whether more is better."""
-        evaluated = "validation" in self.splits and "validation" in self.config.evaluate
-        wanted = self.config.monitor
-        if wanted is None:
-            wanted = next(iter(self.metrics), "loss")
-        elif not evaluated:
-            raise ConfigError([Problem("train.monitor", "there is no validation split; set train.validation = 0.1")])
-        if wanted not in ("loss", *self.metrics):
-            known = ", ".join(("loss", *self.metrics))
-            raise ConfigError([Problem("train.monitor", f"{wanted!r} is not evaluated; there are {known}")])
-        if not evaluated:
-            return None, True
-        return f"validation_{wanted}", wanted != "loss" and self.metrics[wanted].higher_is_better
-
-    def _length(self) -> tuple[int, int]:
-        """How many epochs and how many steps there will be."""
-        epochs, iterations = self.config.epochs, self.config.iterations
-        rows = self.splits["train"].rows
-        if rows is None:
-            if iterations is None:
-                raise ConfigError([Problem("train", "the data does not say how many rows it has; give 'iterations'")])
-            return 1, iterations
-        in_epoch = max(1, math.ceil(rows / self.config.batch_size))
-        if iterations is not None:
-            return math.ceil(iterations / in_epoch), iterations
-        epochs = epochs if epochs is not None else DEFAULT_EPOCHS
-        return epochs, epochs * in_epoch
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What tells this training from others: config, fingerprints of the data, versions of plugins."""
+        return identify(self)
 
     # Training
 
@@ -115,9 +100,10 @@ class Solver:
         """Train to the end, to an interrupt, or until a callback stops it; the model then holds the best parameters.
 
         Ctrl-C finishes the step and returns as if training had ended (a second one raises KeyboardInterrupt at once).
+        With a folder, checkpoints are written to it on the way, and one when training is interrupted.
 
         Raises:
-            DivergedError: the loss or the parameters are not finite any more.
+            DivergedError: the loss, a gradient or the parameters are not finite any more.
             NnplugError: this Solver has trained already.
         """
         if self.history.stopped:
@@ -125,57 +111,63 @@ class Solver:
         started: list[Callback] = []
         stopped = "failed"
         try:
-            for callback in self._callbacks:
-                callback.start(self.run)
-                started.append(callback)
+            self._start(started)
             with Interrupts() as interrupts:
                 while not self.run.stop_reason:
                     self._epoch(interrupts)
             stopped = self.run.stop_reason
         except DivergedError:
-            stopped = self.run.stop_reason
+            stopped = self.run.stop_reason or stopped
             raise
         finally:
-            self._best.put_back(self.model.network.buffers)
+            self.best.put_back(self.model.network.buffers)
             self.history.stopped = stopped
             with ExitStack() as stack:  # every one is stopped, whatever the others do
                 for callback in reversed(started):
                     stack.callback(callback.stop, self.run)
         return self.history
 
+    def _start(self, started: list[Callback]) -> None:
+        """Start the callbacks, and note which; those of a run that is resumed are given their states back."""
+        for callback in self.callbacks:
+            callback.start(self.run)
+            started.append(callback)
+            restore_callback(callback, self.model.registry, self.callback_states)
+        if self.run.folder is not None:
+            callback_states(self.callbacks, self.model.registry)  # what cannot be kept is told now, not in an hour
+            self._keeper = Keeper(self.run.folder, self.config)
+        if self.run.step == 0:
+            self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        """Note what the order of the epoch to come follows from."""
+        self.epoch_start = self.run.step
+        self.epoch_stream = self.model.streams.get("shuffle").bit_generator.state
+
     def _epoch(self, interrupts: Interrupts) -> None:
         """All batches of one epoch, or what is left to do of it, and its row of the history."""
-        rng = self.model.streams.get("shuffle")
-        before = self.run.step
-        started = perf_counter()
-        for batch in self.splits["train"].batches(self.config.batch_size, rng):
-            self._step(batch)
-            self._look_at_limits(interrupts, started)
-            if self.run.stop_reason:
-                break
-        self.history.train_seconds += perf_counter() - started
-        if self.run.step == before:
+        rng, done = self.model.streams.get("shuffle"), self.run.step - self.epoch_start
+        self._since = perf_counter()
+        with self._threads.bounded():
+            for batch in self.splits["train"].batches(self.config.batch_size, rng, done):
+                self._step(batch)
+                self._between_steps(interrupts)
+                if self.run.stop_reason:
+                    break
+        if self.run.step == self.epoch_start:
             raise DataError("the train split yielded no batch")
-        if not np.isfinite(self.model.network.buffers.vector).all():  # the next loss would tell, but may not come
-            told = "the parameters hold NaN or infinity"
-            raise self._diverged(f"after step {self.run.step} {told}", told)
+        self._check_parameters()  # the next loss would tell, but may not come
+        self._begin_epoch()
         self.run.epoch += 1
         self.history.epochs.append(self._row())
         monitor = self.history.monitor
-        if monitor is not None and self._best.offer(self.history.epochs[-1][monitor], self.model.network.buffers):
+        if monitor is not None and self.best.offer(self.history.epochs[-1][monitor], self.model.network.buffers):
             self.history.best_epoch = self.run.epoch
-        for callback in self._callbacks:
+        reason = self.run.stop_reason
+        for callback in self.callbacks:
             callback.epoch(self.run)
-
-    def _look_at_limits(self, interrupts: Interrupts, started: float) -> None:
-        limit = self.config.max_seconds
-        if interrupts.received:
-            self.history.signal = interrupts.received
-            self.run.stop(f"interrupted by {signal.Signals(interrupts.received).name}")
-        elif self.run.step >= self.run.total_steps:
-            self.run.stop("finished")
-        elif limit is not None and self.history.train_seconds + perf_counter() - started >= limit:
-            self.run.stop(f"max_seconds = {limit} reached")
+        if self.run.stop_reason != reason:
+            self.unfinished = False  # interrupted where it would have ended anyway
 
     def _step(self, batch: Batch) -> None:
         x, y, weight = batch
@@ -184,30 +176,67 @@ class Solver:
             weight = chosen if weight is None else weight * chosen
         self._arena.start(len(x))
         loss = self.model.network.backpropagate(x, y, weight, self._context)
-        if not math.isfinite(loss):
-            raise self._diverged(f"the loss of step {self.run.step + 1} is {loss}", f"the loss became {loss}")
+        if not self._guard.accepts(loss):
+            raise refused_update(self, (x, y, weight), loss)
         self.history.losses.append(loss)
-        self.updater.update(self._learning_rate())
+        self.updater.update(learning_rate(self.rule, self.run.step, self.run))
         self.run.step += 1
         for watch in self._watchers:
             watch(self.run)
 
-    def _learning_rate(self) -> float:
-        """The learning rate of the step to come: a linear warm-up, then what the schedule says."""
-        schedule, step = self.rule.schedule, self.run.step
-        assert isinstance(schedule, Schedule)  # noqa: S101  (the registry resolved it)
-        if step < schedule.warmup:
-            return self.rule.learning_rate * (step + 1) / schedule.warmup
-        total = self.run.total_steps - schedule.warmup
-        return self.rule.learning_rate * float(schedule.factor(step - schedule.warmup, total, self.history))
+    def _between_steps(self, interrupts: Interrupts) -> None:
+        """Look at the limits, and write a checkpoint if one is due or a limit ends what could go on later."""
+        now = perf_counter()
+        self.history.train_seconds += now - self._since
+        self.history.signal = interrupts.received
+        self.unfinished = look_at_limits(self.run, self.config.max_seconds)
+        keeper = self._keeper
+        if keeper and (self.unfinished or (not self.run.stop_reason and keeper.due(self.run.step, now))):
+            self._check_parameters()
+            keeper.keep(self.run.step, self.save_checkpoint)
+        self._since = perf_counter()
 
-    def _diverged(self, what: str, reason: str) -> DivergedError:
-        last = ", ".join(f"{value:.4g}" for value in self.history.losses[-5:]) or "none"
-        self.run.stop_reason = reason
-        return DivergedError(
-            f"training diverged: {what}; the last finite losses: {last}. "
-            "Usual causes: a learning rate that is too large, inputs that are not scaled, or a schedule that rises"
-        )
+    def _check_parameters(self) -> None:
+        error = refused_parameters(self)
+        if error is not None:
+            raise error
+
+    # Going on later
+
+    def save_checkpoint(self, path: str | Path) -> None:
+        """Write everything that training goes on from to a file; between two steps, so not while one is computed.
+
+        Callbacks are told of a step one after the other: one that saves has those after it miss that step.
+
+        Raises:
+            NnplugError: training has ended, and the model holds its best parameters, not the last.
+            CheckpointError: the state of something cannot be written to a file.
+            OSError: the file cannot be written.
+        """
+        if self.history.stopped:
+            raise NnplugError("training has ended, there is nothing to go on from; save the model with model.save")
+        write_checkpoint(Path(path), take(self))
+
+    def resume(self, path: str | Path) -> None:
+        """Take up a checkpoint, so that `fit` goes on as if training had not stopped; to the byte.
+
+        Args:
+            path: the file, or the folder of a run, whose newest good checkpoint is taken.
+
+        Raises:
+            CheckpointError: there is no checkpoint that can be used, or it is one of another training.
+            DataError: the data is not what it was.
+            ConfigError: it has used up ``max_seconds`` already.
+            NnplugError: this Solver has trained already.
+        """
+        if self.history.stopped or self.run.step:
+            raise NnplugError("this Solver has trained already; make a new one and resume before fit")
+        path = Path(path)
+        read = newest_checkpoint if path.is_dir() else read_checkpoint
+        put(self, read(path, partial(check, self)))
+        limit, used = self.config.max_seconds, self.history.train_seconds
+        if limit is not None and used >= limit:
+            raise ConfigError([Problem("train.max_seconds", f"{used:.1f} of {limit} seconds are used up; give more")])
 
     # After an epoch
 
@@ -215,7 +244,7 @@ class Solver:
         row: Row = {
             "epoch": self.run.epoch,
             "step": self.run.step,
-            "learning_rate": self._learning_rate_used(),
+            "learning_rate": learning_rate(self.rule, self.run.step - 1, self.run),
             "train_seconds": self.history.train_seconds,
         }
         for split in self.config.evaluate:
@@ -223,12 +252,9 @@ class Solver:
                 row |= {f"{split}_{name}": value for name, value in self.evaluate(split).items()}
         return row
 
-    def _learning_rate_used(self) -> float:
-        self.run.step -= 1
-        rate = self._learning_rate()
-        self.run.step += 1
-        return rate
-
     def evaluate(self, split: str) -> dict[str, float]:
-        """Loss and metrics of a split of the data, with the parameters as they are now."""
-        return evaluation.evaluate(self.model.network, self.splits[split], self.metrics)
+        """Loss and metrics of a split of the data, with the parameters as they are now.
+
+        Of more than a million training rows (2**20), so many are evaluated, always the same ones.
+        """
+        return evaluation.evaluate(self.model.network, self._measured[split], self.metrics)

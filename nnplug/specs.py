@@ -113,7 +113,8 @@ class Step:
     Args:
         t: the number of this update, counted from 1.
         learning_rate: after schedule and warm-up.
-        decay: whether weight decay may be applied to this block (not to biases).
+        decay: whether weight decay may be applied to this block (not to biases); always False for a rule that does not
+            declare ``decays``.
         empty: ``empty(shape, dtype)``, scratch memory that is valid until ``apply`` returns.
     """
 
@@ -124,7 +125,11 @@ class Step:
 
 
 class Source(Protocol):
-    """A stream of batches, for data that is not an array: shards, a generator, a socket."""
+    """A stream of batches, for data that is not an array: shards, a generator, a socket.
+
+    One that knows the shape of a row may have it as an attribute ``sample_shape``; otherwise a config has to give
+    ``model.input_shape``.
+    """
 
     @property
     def rows(self) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ import numpy as np
 
 from nnplug.config import TrainConfig
 from nnplug.contracts import Metric
-from nnplug.data import Rows, hold_out, open_split
+from nnplug.data import hold_out, open_split
 from nnplug.errors import ConfigError, DataError, Problem
 from nnplug.model import Model
+from nnplug.rows import Rows
 from nnplug.specs import Array, Batch, Dataset, Source
 
 if TYPE_CHECKING:
@@ -71,6 +73,35 @@ def _check(name: str, model: Model, metrics: Mapping[str, Metric], shape: tuple[
         raise DataError(f"the {name} split: {error}") from None
 
 
+SAMPLE = 2**20  # rows: a share of them is off by no more than 0.0005, one standard deviation
+
+
+class Sample:
+    """The first `SAMPLE` rows of a shuffled epoch, the same ones each time: enough to know how training stands.
+
+    Args:
+        source: more rows than that, or nobody knows how many.
+        rng: makes the generator that decides the order.
+    """
+
+    def __init__(self, source: Source, rng: Callable[[], Generator]) -> None:
+        self._source, self._rng = source, rng
+        self.rows = None if source.rows is None else SAMPLE
+
+    def batches(self, batch_size: int, rng: Generator | None, start: int = 0) -> Iterator[Batch]:
+        """One epoch, always in the same order."""
+        wanted = max(0, SAMPLE // batch_size - start)
+        return islice(self._source.batches(batch_size, self._rng(), start), wanted)
+
+
+def measured(splits: Mapping[str, Source], model: Model) -> dict[str, Source]:
+    """What is evaluated of each split: all of it, but of a train split of very many rows a sample."""
+    train = splits["train"]
+    if train.rows is not None and train.rows <= SAMPLE:
+        return dict(splits)
+    return {**splits, "train": Sample(train, partial(model.streams.fresh, "evaluation"))}
+
+
 class _Checked:
     """A stream whose batches are checked as they come: nothing is known of it before."""
 
@@ -95,7 +126,11 @@ def class_weights(wanted: tuple[float, ...] | str | None, train: Source) -> Arra
         return None
     if not isinstance(train, Rows) or train.y.ndim != 1 or train.y.dtype.kind not in "iu":
         raise ConfigError([Problem("train.class_weights", "needs targets that are class indices in an array")])
-    counts: Array = np.bincount(train.y if train.index is None else train.y[train.index])
+    counts: Array = np.zeros(0, np.int64)
+    for piece in train.targets():
+        found = np.bincount(piece, minlength=len(counts))
+        found[: len(counts)] += counts
+        counts = found
     if isinstance(wanted, str):
         balanced = np.zeros(len(counts))
         np.divide(counts.sum(), np.count_nonzero(counts) * counts, where=counts > 0, out=balanced)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from math import inf, sqrt
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 from nnplug.arena import Arena, aligned_empty
-from nnplug.buffers import Buffers
+from nnplug.buffers import Buffers, Layout
 from nnplug.contracts import UpdateRule
 from nnplug.specs import Array, Step
 
@@ -44,33 +44,42 @@ class Updater:
             slot.fill(0)
         self.t = 0
         self._arena = Arena()
-        self._blocks = list(self._make_blocks(buffers))
+        self._blocks = list((self._make_blocks if rule.elementwise else self._make_whole)(buffers))
 
     def _make_blocks(self, buffers: Buffers) -> Iterator[Block]:
-        layout = buffers.layout
-        if not self.rule.elementwise:
-            for placed in layout.params:
-                if placed.stop <= layout.trained:
-                    slots = {name: placed.view(slot) for name, slot in self.slots.items()}
-                    decay = placed.stop <= layout.decayed
-                    yield Block(placed.view(buffers.vector), placed.view(buffers.gradient), slots, decay)
-            return
-        for start, stop, decay in ((0, layout.decayed, True), (layout.decayed, layout.trained, False)):
+        for start, stop, decay in self._groups(buffers.layout):
             size = BLOCK if stop - start > SPLIT_FROM else max(1, stop - start)
             for i in range(start, stop, size):
                 part = slice(i, min(i + size, stop))
                 slots = {name: slot[part] for name, slot in self.slots.items()}
                 yield Block(buffers.vector[part], buffers.gradient[part], slots, decay)
 
+    def _make_whole(self, buffers: Buffers) -> Iterator[Block]:
+        """A block for every parameter that learns, in its own shape."""
+        layout = buffers.layout
+        for placed in layout.params:
+            if placed.stop <= layout.trained:
+                slots = {name: placed.view(slot) for name, slot in self.slots.items()}
+                decay = self.rule.decays and placed.stop <= layout.decayed
+                yield Block(placed.view(buffers.vector), placed.view(buffers.gradient), slots, decay)
+
+    def _groups(self, layout: Layout) -> tuple[tuple[int, int, bool], ...]:
+        """Ranges of parameters that are treated alike, and whether they decay."""
+        if self.rule.decays:
+            return (0, layout.decayed, True), (layout.decayed, layout.trained, False)
+        return ((0, layout.trained, False),)
+
     def update(self, learning_rate: float) -> None:
         """Clip the gradient if the rule asks for it, then move every parameter that learns."""
         self.t += 1
         if self.rule.clip_norm is not None:
             clip(self._gradient, self.rule.clip_norm)
-        steps = [Step(self.t, learning_rate, decay, self._arena.empty) for decay in (False, True)]
+        arena, apply = self._arena, self.rule.apply
+        plain = Step(self.t, learning_rate, False, arena.empty)
+        decaying = evolve(plain, decay=True) if self.rule.decays else plain
         for block in self._blocks:
-            self._arena.start(block.w.shape)
-            self.rule.apply(block.w, block.dw, block.slots, steps[block.decay])
+            arena.start(block.w.shape)
+            apply(block.w, block.dw, block.slots, decaying if block.decay else plain)
 
 
 def clip(gradient: Array, norm: float) -> None:

@@ -22,15 +22,25 @@ def report(error: BaseException) -> int:
         error = error.__cause__  # click's word for an interrupt
     if isinstance(error, KeyboardInterrupt | click.Abort):
         say("nnplug: interrupted", err=True)
+        _say_notes(error)
         return INTERRUPTED
     if isinstance(error, click.ClickException):
         return _refuse(error)
     if isinstance(error, OSError):
-        return _lament(error)
+        code = _lament(error)
+        _say_notes(error)
+        return code
     if isinstance(error, MemoryError):
         complain(f"not enough memory: {error}".removesuffix(": "))
         return FAILED
     return _explain(error)
+
+
+def _say_notes(error: BaseException) -> None:
+    """What was noted on the error's way up, such as how to go on; stderr may be what is broken."""
+    with suppress(OSError):
+        for note in getattr(error, "__notes__", ()):
+            say(f"nnplug: {printable_lines(note)}", err=True)
 
 
 def _refuse(error: click.ClickException) -> int:

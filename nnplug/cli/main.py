@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib import import_module
+from importlib import import_module  # noqa: TID251  (of commands listed below)
 from pathlib import Path
 
 import click

@@ -29,9 +29,9 @@ class PoisonedArena(Arena):
             poison(array)
         self._given.clear()
 
-    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
+    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
         """A new array of rubbish."""
-        array = aligned_empty(shape, dtype)
+        array = aligned_empty(shape, self.dtype if dtype is None else dtype)
         poison(array)
         self._given.append(array)
         self.allocations += 1
@@ -41,9 +41,9 @@ class PoisonedArena(Arena):
 class CleanArena(Arena):
     """Scratch memory full of zeros: what is wrong with its use shows in one check, and not by chance in all."""
 
-    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
+    def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
         """A new array of zeros."""
-        array = aligned_empty(shape, dtype)
+        array = aligned_empty(shape, self.dtype if dtype is None else dtype)
         array.fill(0)
         return array
 

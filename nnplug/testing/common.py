@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-import pickle
+import pickle  # noqa: TID251  (of what it pickled itself)
 from typing import Any
 
 import attrs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import import_module
+from importlib import import_module  # noqa: TID251  (of modules listed below)
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any

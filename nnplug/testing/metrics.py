@@ -95,6 +95,19 @@ def row_order(case: MetricCase) -> None:
         raise Failure("with float32 scores it is another number")
 
 
+def parts(case: MetricCase) -> None:
+    """If it says mean_of_rows, the parts of a split, weighed by their rows, give the metric of the whole."""
+    if not case.metric.mean_of_rows:
+        raise Skipped("it does not say that it is a mean of rows")
+    rows = len(case.batch.scores)
+    lengths = (1, rows // 2 - 1, rows - rows // 2)
+    ends = np.cumsum(lengths)
+    values = [case.value(case.batch.take(slice(end - n, end))) for end, n in zip(ends, lengths, strict=True)]
+    mean, whole = float(np.average(values, weights=lengths)), case.value()
+    if not close(mean, whole):
+        raise Failure(f"all rows give {whole:.6g}, their parts on average {mean:.6g}: leave mean_of_rows at False")
+
+
 def writes(case: MetricCase) -> None:
     """Scores and targets are not written to, and chance plays no part."""
     watch = Watch(scores=case.batch.scores, targets=case.batch.targets)
@@ -133,5 +146,5 @@ def _perfect(batch: Batch) -> Iterator[Array]:
         yield SURE * (same if same.min() < 0 else 2 * same - 1)
 
 
-CHECKS = (value, row_order, writes, direction)
+CHECKS = (value, row_order, parts, writes, direction)
 ONE_OF = ("value",)

@@ -146,7 +146,12 @@ def decay(case: RuleCase) -> str:
         raise Failure(
             "with a gradient of zero and step.decay false, w moves; let weight decay act only `if step.decay`"
         )
-    return "weights decay" if not np.array_equal(found[0], found[1]) else "nothing decays"
+    decays = not np.array_equal(found[0], found[1])
+    if decays and not case.rule.decays:
+        raise Failure(
+            "apply looks at step.decay, which is always false for a rule that does not announce it; write decays = True"
+        )
+    return "weights decay" if decays else "nothing decays"
 
 
 def zero_gradient(case: RuleCase) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nnplug import Array, Context
 
 FEW_CLASSES = 64
@@ -18,5 +16,5 @@ def by_class(scores: Array, ctx: Context) -> Array:
     n, classes = scores.shape
     few = classes <= FEW_CLASSES
     copy = ctx.empty((classes, n), scores.dtype) if few else ctx.empty((n, classes), scores.dtype).T
-    np.copyto(copy, scores.T)
+    copy[...] = scores.T
     return copy

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from nnplug import Array, ArraySpec, DataError, ShapeError
+
+PIECE = 2**20  # rows that are looked at together: of a mapped file there may be more than fit in memory
 
 
 def check_class_scores(who: str, scores: ArraySpec) -> int:
@@ -50,7 +54,7 @@ def check_class_indices(who: str, scores: ArraySpec, targets: Array) -> None:
             cure = "number them with names, y = np.unique(y, return_inverse=True)"
         raise DataError(f"{who}: class indices must be integers, given {targets.dtype}; {cure}")
     _refuse(
-        (targets < 0) | (targets >= classes),
+        lambda y: (y < 0) | (y >= classes),
         targets,
         who,
         f"a class index must be from 0 to {classes - 1} for {classes} scores; "
@@ -75,9 +79,9 @@ def check_classes(who: str, scores: ArraySpec, targets: Array) -> None:
             f"give the last layer {targets.shape[1]} units or correct the targets"
         )
     _require_numbers(who, targets)
-    sums = targets.sum(axis=1, dtype=np.float64)
     _refuse(
-        ~((targets >= 0).all(axis=1) & (np.abs(sums - 1) <= 1e-3)),  # so written, NaN is refused too
+        # So written, NaN is refused too.
+        lambda p: ~((p >= 0).all(axis=1) & (np.abs(p.sum(axis=1, dtype=np.float64) - 1) <= 1e-3)),
         targets,
         who,
         "a row must be one-hot or probabilities, none negative and their sum 1",
@@ -98,7 +102,7 @@ def check_values(who: str, scores: ArraySpec, targets: Array) -> None:
             "change the last layer's units or reshape the targets"
         )
     _require_numbers(who, targets)
-    _refuse(~np.isfinite(targets), targets, who, "targets must be finite; leave such rows out or fill them in")
+    _refuse(lambda t: ~np.isfinite(t), targets, who, "targets must be finite; leave such rows out or fill them in")
 
 
 def check_labels(who: str, scores: ArraySpec, targets: Array) -> None:
@@ -109,7 +113,7 @@ def check_labels(who: str, scores: ArraySpec, targets: Array) -> None:
     """
     check_values(who, scores, targets)
     _refuse(
-        (targets < 0) | (targets > 1),
+        lambda y: (y < 0) | (y > 1),
         targets,
         who,
         "labels must be 0 or 1, or a probability between; turn labels -1 and 1 into these with (y > 0).astype(int)",
@@ -121,10 +125,13 @@ def _require_numbers(who: str, targets: Array) -> None:
         raise DataError(f"{who}: targets must be numbers, given {targets.dtype}; convert them with y.astype(float)")
 
 
-def _refuse(wrong: Array, targets: Array, who: str, rule: str) -> None:
+def _refuse(wrong: Callable[[Array], Array], targets: Array, who: str, rule: str) -> None:
     """Raise ``rule`` with the first target that is ``wrong``, if there is one."""
-    if wrong.any():
-        index = tuple(int(i) for i in np.argwhere(wrong)[0])
-        where = ", ".join(map(str, index))
-        value = np.array2string(targets[index], separator=", ", threshold=8)
-        raise DataError(f"{who}: targets[{where}] is {value}, but {rule}")
+    for start in range(0, len(targets), PIECE):
+        found = wrong(targets[start : start + PIECE])
+        if found.any():
+            row, *rest = (int(i) for i in np.argwhere(found)[0])
+            index = (start + row, *rest)
+            where = ", ".join(map(str, index))
+            value = np.array2string(targets[index], separator=", ", threshold=8)
+            raise DataError(f"{who}: targets[{where}] is {value}, but {rule}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from nnplug import Array, ArraySpec, Metric, hookimpl
@@ -14,6 +16,8 @@ class Accuracy(Metric):
 
     Of targets that are probabilities, the most probable class counts; of equal scores, the first.
     """
+
+    mean_of_rows: ClassVar[bool] = True
 
     def __call__(self, scores: Array, targets: Array) -> float:
         """``mean(argmax(scores) == y)``."""

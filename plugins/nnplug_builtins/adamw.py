@@ -37,6 +37,7 @@ class AdamW(UpdateRule):
     """
 
     slots = ("m", "v")
+    decays = True
 
     weight_decay: float = field(default=0.01, validator=ge(0))
     beta1: float = field(default=0.9, validator=[ge(0), lt(1)])

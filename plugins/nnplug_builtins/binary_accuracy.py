@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from attrs import frozen
 
 from nnplug import Array, ArraySpec, Metric, hookimpl
@@ -14,6 +16,8 @@ class BinaryAccuracy(Metric):
 
     Scores are (N, T) with labels of the same shape, or (N, 1) with labels (N,); every label counts alike.
     """
+
+    mean_of_rows: ClassVar[bool] = True
 
     def __call__(self, scores: Array, targets: Array) -> float:
         """``mean((scores > 0) == (targets > 0.5))``."""

@@ -16,6 +16,7 @@ class MeanAbsoluteError(Metric):
     """The mean of ``|s - t|`` over all rows and outputs; scores and targets (N, T), or (N, 1) and (N,)."""
 
     higher_is_better: ClassVar[bool] = False
+    mean_of_rows: ClassVar[bool] = True
 
     def __call__(self, scores: Array, targets: Array) -> float:
         """``mean(|scores - targets|)``."""

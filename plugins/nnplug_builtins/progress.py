@@ -35,6 +35,8 @@ class Progress(Callback):
         """Open the bar if somebody can see it."""
         self._started = self._line_at = perf_counter()
         self._bar, self._columns = None, ()
+        if run.step > 0:
+            self._say(f"going on after step {run.step} of {run.total_steps}")
         if sys.stderr.isatty():
             from tqdm import tqdm
 

@@ -25,21 +25,27 @@ class Softmax(Loss):
 
     def value_and_grad(self, scores: Array, targets: Array, ctx: Context) -> tuple[Array, Array]:
         """Return each row's cross-entropy (N,) and its gradient ``p - t`` (N, C)."""
-        n = len(scores)
-        rows = np.arange(n)
-        indices = targets.ndim == 1
-
+        n, classes = scores.shape
         s = by_class(scores, ctx)  # (C, N)
-        row = s.max(axis=0, out=ctx.empty((n,), s.dtype))
+        row = np.maximum.reduce(s, axis=0, out=ctx.empty((n,), s.dtype))
         s -= row
-        target_score = s[targets, rows] if indices else np.einsum("cn,nc->n", s, targets)
+        indices = targets.ndim == 1
+        if indices:
+            starts = ctx.notes.get("starts")
+            if starts is None or len(starts) != n:
+                starts = ctx.notes["starts"] = np.arange(0, n * classes, classes)
+            place = starts + targets.astype(np.intp, copy=False)  # of scores[i, targets[i]] in one long row
+            target_score = scores.reshape(-1).take(place)
+            target_score -= row
+        else:
+            target_score = np.einsum("cn,nc->n", s, targets)
         exp = np.exp(s, out=s)
-        total = exp.sum(axis=0, out=row)
+        total = np.add.reduce(exp, axis=0, out=row)
 
         dscores = ctx.empty(scores.shape, scores.dtype)
         np.divide(exp, total, out=dscores.T)
         if indices:
-            dscores[rows, targets] -= 1
+            dscores.reshape(-1)[place] -= 1
         else:
             dscores -= targets
         losses = np.log(total, out=total)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from attrs import field, frozen
 from attrs.validators import ge
@@ -19,6 +21,8 @@ class TopK(Metric):
     Args:
         k: how many classes may be named, at least 1 and fewer than there are.
     """
+
+    mean_of_rows: ClassVar[bool] = True
 
     k: int = field(default=5, validator=ge(1))
 

@@ -126,6 +126,17 @@ class FirstHalf(Hits):
 
 
 @frozen
+class BalancedHits(Hits):
+    """The share of right answers, averaged over the classes: no mean of rows."""
+
+    mean_of_rows: ClassVar[bool] = True
+
+    def __call__(self, scores, targets):
+        right = scores.argmax(axis=1) == targets
+        return float(np.mean([right[targets == y].mean() for y in np.unique(targets)]))
+
+
+@frozen
 class AlwaysOne(Hits):
     def __call__(self, scores, targets):
         return 1.0
@@ -178,6 +189,10 @@ class WantsAllSteps(Counter):
 @define
 class KeepsRun(Counter):
     _run: Any = field(init=False, default=None, eq=False)
+
+    def start(self, run):
+        super().start(run)
+        self._run = None
 
     def epoch(self, run):
         self._run = run
@@ -275,6 +290,7 @@ BROKEN = [
     (SingleFloat, "value", "it returned float32 (), expected a float; write float(...)"),
     (SortsTargets, "writes", "it writes to targets"),
     (FirstHalf, "row_order", "with the rows in another order it is another number"),
+    (BalancedHits, "parts", "all rows give 0.", "their parts on average 0.", "leave mean_of_rows at False"),
     (AlwaysOne, "direction", "it does not look at the predictions"),
     (NeverFresh, "runs", "a second run with the same object takes another course", "set it back in start()"),
     (LooksBack, "failed_run", "stop (test_broken_others.py", "IndexError"),

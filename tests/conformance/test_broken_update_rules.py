@@ -110,6 +110,14 @@ class DecaysAll(UpdateRule):
 
 
 @frozen
+class Unannounced(UpdateRule):
+    def apply(self, w, dw, slots, step):
+        if step.decay:
+            w *= 1 - step.learning_rate * 0.1
+        w -= step.learning_rate * dw
+
+
+@frozen
 class NoEpsilon(UpdateRule):
     slots = ("cache",)
 
@@ -174,6 +182,7 @@ BROKEN = [
     (KeepsSpeed, "slots_survive", "what lasts from step to step belongs in a slot"),
     (OwnRate, "learning_rate", "use step.learning_rate"),
     (DecaysAll, "decay", "let weight decay act only `if step.decay`"),
+    (Unannounced, "decay", "always false for a rule that does not announce it; write decays = True"),
     (NoEpsilon, "zero_gradient", "RuntimeWarning: invalid value encountered in divide"),
     (Undeclared, "in_place", "asks for the slot 'v', but slots = (); declare it there"),
     (SlotsAsText, "examples", "slots must be a tuple of names, it is 'v'"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import tomllib
 from copy import deepcopy
 
@@ -71,9 +73,18 @@ def test_a_folder_is_no_file(tmp_path):
         (b"a = 1\na = 2\n", r"is not valid TOML: Cannot overwrite a value \(at line 2, column 6\)"),
         (b"a = '\xff'", "is not valid TOML: 'utf-8' codec can't decode"),
         (b"a = " + b"1" * 5000, "is not valid TOML: .*4300 digits"),
-        (b"a = " + b"[" * 100_000, "is not valid TOML: "),
+        (b"a = " + b"[" * 100_000, r"is not valid TOML: nested more than 128 deep$"),
+        (b"a = " + b"{a=" * 100_000, r"is not valid TOML: nested more than 128 deep$"),
+        (b"\n" + b"a." * 100_000 + b"a = 1", r"is not valid TOML: a key of more than 128 parts \(at line 2\)$"),
+        (b"[" + b"a." * 100_000 + b"a]", r"is not valid TOML: a key of more than 128 parts \(at line 1\)$"),
+        (b"x = {" + b"''." * 100_000 + b"a = 1}", r"is not valid TOML: a key of more than 128 parts \(at line 1\)$"),
+        (
+            b"[" + b"k" * 10**5 + b"]\n[" + b"k" * 10**5 + b"]",
+            r"is not valid TOML: .{150}\.\.\..* \(at line 2, column 100002\)$",
+        ),
+        (b"#" * (512 * 1024 + 1), r"is larger than 524,288 bytes, the most that nnplug reads$"),
     ],
-    ids=["no value", "twice", "no UTF-8", "huge", "deep"],
+    ids=["no value", "twice", "no UTF-8", "huge", "deep", "deep tables", "dots", "dots 2", "dots 3", "long", "large"],
 )
 def test_a_file_that_is_no_toml(tmp_path, content, told):
     """The file, and what is wrong in which line, on one line."""
@@ -81,6 +92,23 @@ def test_a_file_that_is_no_toml(tmp_path, content, told):
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=f"^{re.escape(str(path))}: {told}.*$"):
         read_toml(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes")
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    """A pipe may never say anything, and a device may never end."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    for name in ("pipe.toml", "zero.toml"):
+        with pytest.raises(ConfigError, match=rf"{name}: cannot be read: Not a regular file$"):
+            read_toml(tmp_path / name)
+
+
+def test_long_lists_of_numbers_are_no_dotted_keys(tmp_path):
+    """Nor are long numbers, sentences and long keys."""
+    content = "floats = [" + "1.5," * 1000 + "]\nb = '" + "It is so. But how? " * 100 + "'\n" + "k" * 1000 + " = 1.0\n"
+    (tmp_path / "c.toml").write_text(content + ".".join("abc" * 40) + " = 1\n", encoding="utf-8")
+    assert len(read_toml(tmp_path / "c.toml")["floats"]) == 1000
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbfseed = 1\n", b"seed = 1\r\n"], ids=["mark", "CRLF"])
@@ -272,6 +300,58 @@ def test_layer_names_that_are_refused(name):
     """A name is part of a path, a file's key and an attribute in messages."""
     told = problems({**SMALLEST, "model": {"layers": [{"type": "relu", "name": name}]}})
     assert told[0].startswith("model.layers[0].name: must match regex ")
+
+
+# Too much
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ({"model": {"layers": ["relu"] * 10**6}}, "holds more than 25,000 values, the most that nnplug reads"),
+        (
+            {"x" * 10**6: 1},
+            "x" * 77 + "...: the config has no option '" + "x" * 76 + "...; it has data, model, update, ",
+        ),
+        ({"model": {"layers": ["x" * 10**6]}}, "model.layers[0]: has 1,000,000 characters, 10,000 is the most that "),
+        ({"seed": 16**10000}, "seed: is an integer of more than 300 digits, the most that nnplug reads"),
+        (
+            {"model": {"layers": ["relu"], "input_shape": [1] * 64}},
+            "model.input_shape: a sample has at most 63 dimensi",
+        ),
+        ({"model": {"layers": ["x" * 9999]}}, "model.layers[0]: no layer is called that, and none can be. There are: "),
+    ],
+    ids=range(6),
+)
+def test_too_much(raw, told):
+    """It is told in few words, whatever was too much."""
+    lines = problems({**SMALLEST, **raw})
+    assert lines[0].startswith(told)
+    assert len(lines) == 1
+    assert len(lines[0]) < 300
+
+
+def test_what_a_model_file_cannot_hold_is_refused_before_training():
+    """Not after hours, when the model is to be saved."""
+    layers = [{"type": "affine", "units": 3, "weight_init": {"type": "normal", "std": float("inf")}}]
+    assert problems({**SMALLEST, "model": {"layers": layers}}) == [
+        "model.layers[0].weight_init.std: must be a finite number, since a model file holds no other: inf"
+    ]
+
+
+def test_many_mistakes_are_not_all_told():
+    """Nobody reads on after a hundred, and looking for the others would take its time."""
+    told = problems({**SMALLEST, "model": {"layers": [f"relu{i}" for i in range(20_000)]}}, "c.toml")
+    assert len(told) == 101
+    assert told[99].startswith("c.toml: model.layers[99]: no layer is called 'relu99'")
+    assert told[100] == "c.toml: and more"
+
+
+def test_many_unknown_options_of_one_table():
+    """The first twenty are named, the others counted."""
+    told = problems({**SMALLEST, "train": {f"x{i}": 0 for i in range(1000)}})
+    assert len(told) == 21
+    assert told[20] == "train: [train] has no option of 980 further names, either"
 
 
 # Plugins switched
@@ -552,6 +632,36 @@ def test_set_refuses_what_leads_nowhere(assignment, told):
     with pytest.raises(ConfigError) as caught:
         set_value(raw, assignment)
     assert str(caught.value) == f"--set {assignment}: {told}"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("a." * 100_000 + "a=1", "a key of more than 128 parts"),
+        ("[a]" * 100_000, "a key of more than 128 parts"),
+        ("model.layers[" + "9" * 10_000 + "]=1", "'" + "9" * 76 + "... is no position in a list of 2, counted from 0"),
+        ("model.layers[\u0661]=1", "'\u0661' is no position in a list of 2, counted from 0"),
+        ("seed." + "x" * 10**6 + "=1", "seed is 3, which has no '" + "x" * 76 + "..."),
+        ("\x1b[2J" * 10 + "=1", "expected key=value, such as train.epochs=5"),
+    ],
+    ids=range(6),
+)
+def test_set_refuses_what_nobody_types(assignment, told):
+    """At once, and in few words."""
+    raw = {"seed": 3, "model": {"layers": ["relu", "relu"]}}
+    with pytest.raises(ConfigError) as caught:
+        set_value(raw, assignment)
+    assert str(caught.value).endswith(f": {told}")
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "{a." + "a." * 100_000 + "a=1}", "0x" + "f" * 10_000])
+def test_values_of_set_that_nobody_types(value):
+    """What is no TOML is a text as ever; what is too large is refused with everything else."""
+    raw = deepcopy(SMALLEST)
+    set_value(raw, f"seed={value}")
+    assert len(problems(raw)) == 1
 
 
 def test_a_mistake_in_set_is_told_like_one_in_the_file():

@@ -95,3 +95,11 @@ def test_by_hand_every_array_is_new():
     """Without an arena nothing is ever handed out twice."""
     ctx = Context()
     assert ctx.empty(3) is not ctx.empty(3)
+
+
+def test_notes_are_each_contexts_own():
+    """What one layer notes no other sees, nor another mode of the same layer."""
+    ctx = Context()
+    ctx.child("a").notes["ones"] = 1
+    assert ctx.child("a").notes == {"ones": 1}
+    assert ctx.notes == ctx.child("b").notes == ctx.child("a", need_dx=False).notes == {}

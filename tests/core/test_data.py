@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 
 from nnplug import Array, ArraySpec, DataError
-from nnplug.data import Rows, hold_out, open_split, rescale, sample_spec
+from nnplug.data import hold_out, open_split, sample_spec
+from nnplug.order import Order
+from nnplug.rows import Rows, rescale
 from nnplug.specs import Batch
 
 F32 = np.dtype("float32")
@@ -201,7 +204,7 @@ def test_large_ready_and_mapped_data_is_not_converted(tmp_path: Path, monkeypatc
     np.save(tmp_path / "x.npy", np.zeros((4, 2), np.uint8))
     mapped = Rows(np.load(tmp_path / "x.npy", mmap_mode="r"), np.arange(4), None, F32, None)
     assert mapped.converted() is mapped
-    monkeypatch.setattr("nnplug.data.CONVERT_UP_TO", 100)
+    monkeypatch.setattr("nnplug.rows.CONVERT_UP_TO", 100)
     large = Rows(np.zeros((26, 1), np.uint8), np.arange(26), None, F32, None)
     assert large.converted() is large
 
@@ -255,6 +258,64 @@ def test_mapped_files_give_the_same_bytes_as_memory(tmp_path: Path) -> None:
         assert a[0].tobytes() == b[0].tobytes()
 
 
+@pytest.fixture
+def mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Array, Array]:
+    """A mapped x (1000, 8) in uint8 that is read in blocks of 4 rows, 16 of them a window, and its sorted classes."""
+    monkeypatch.setattr("nnplug.order.BLOCK_BYTES", 4 * 8)
+    monkeypatch.setattr("nnplug.order.WINDOW", 16)
+    np.save(tmp_path / "x.npy", generator().integers(0, 256, (1000, 8), np.uint8))
+    np.save(tmp_path / "y.npy", np.arange(1000) * 10 // 1000)
+    return tuple(np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "xy")  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 100, 999])
+@pytest.mark.parametrize("start", [0, 1, 9, 200])
+def test_mapped_files_are_shuffled_by_blocks(mapped: tuple[Array, Array], size: int, start: int) -> None:
+    """Every row comes once, with its own target and weight, in full batches; from any batch on it is the same epoch."""
+    x, y = mapped
+    number = np.arange(1000)
+    source = open_split((x, y, number / 8 + 1), "train", F32, (0.0, 0.5))
+    assert isinstance(source, Rows)
+    assert source.order.size == 4
+    whole_rng, rng = generator(2), generator(2)
+    whole, part = collect(source, size, whole_rng), collect(source, size, rng, start)
+    assert [len(batch[1]) for batch in whole[:-1]] == [size] * (len(whole) - 1)
+    seen = np.concatenate([(weight - 1) * 8 for _, _, weight in whole]).astype(int)  # type: ignore[operator]
+    assert sorted(seen) == list(number)
+    np.testing.assert_array_equal(np.concatenate([batch for batch, _, _ in whole]), x[seen] * F32.type(0.5))
+    np.testing.assert_array_equal(np.concatenate([targets for _, targets, _ in whole]), y[seen])
+    assert len(part) == max(0, len(whole) - start)
+    for a, b in zip(whole[start:], part, strict=True):
+        assert all((one == other).all() for one, other in zip(a, b, strict=True))
+    assert rng.bit_generator.state == whole_rng.bit_generator.state
+
+
+def test_a_mapped_file_takes_no_memory_for_each_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened, checked, held out from, counted and read: two million rows take less than a byte each."""
+    rows = 2**21
+    monkeypatch.setattr("nnplug.order.WINDOW", 8)
+    monkeypatch.setattr("nnplug.data.PIECE", 2**14)
+    for name, dtype in (("x", np.uint8), ("y", np.uint8), ("weight", np.float32)):
+        written = np.lib.format.open_memmap(
+            tmp_path / f"{name}.npy", "w+", dtype, (rows, 4) if name == "x" else (rows,)
+        )
+        written[...] = 1
+    x, y, weight = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("x", "y", "weight"))
+    tracemalloc.start()
+    try:
+        source = open_split((x, y, weight), "train", F32, None)
+        assert isinstance(source, Rows)
+        for part in hold_out(source, 0.25, generator()):
+            assert sum(map(len, part.targets())) == part.rows
+            for _ in zip(range(100), part.batches(1024, generator()), strict=False):
+                pass
+            for _ in zip(range(100), part.batches(1024, None), strict=False):
+                pass
+        assert tracemalloc.get_traced_memory()[1] < rows
+    finally:
+        tracemalloc.stop()
+
+
 class Stream:
     """Somebody's Source of two batches, which gives lists and other dtypes."""
 
@@ -277,6 +338,13 @@ def test_a_sources_batches_are_cast_and_scaled() -> None:
     np.testing.assert_array_equal(second[0], [[8, 10]])
     np.testing.assert_array_equal(second[2], [0.5])
     assert sample_spec(Stream(), "float32") is None
+
+
+def test_a_source_may_tell_its_samples_shape() -> None:
+    """Then nobody has to write it into a config."""
+    stream = Stream()
+    stream.sample_shape = (2,)  # type: ignore[attr-defined]
+    assert sample_spec(stream, "float32") == ArraySpec((2,), "float32")
 
 
 # What is refused
@@ -350,9 +418,10 @@ def test_weights_keep_their_fractions_for_integer_input() -> None:
 
 def held(y: Array, fraction: float, seed: int = 0, **options: Any) -> tuple[list[int], list[int]]:
     """The rows kept and held out."""
-    source = Rows(np.zeros((len(y), 1), F32), y, options.get("weight"), F32, None, options.get("index"))
+    order = Order(len(y), options.get("size", 1), options.get("blocks"))
+    source = Rows(np.zeros((len(y), 1), F32), y, options.get("weight"), F32, None, order)
     kept, out = hold_out(source, fraction, generator(seed))
-    return list(kept.index), list(out.index)  # type: ignore[arg-type]
+    return [int(row) for row in chain(*kept.order.epoch(None))], [int(row) for row in chain(*out.order.epoch(None))]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -390,9 +459,28 @@ def test_values_are_held_out_at_random() -> None:
 def test_holding_out_of_a_subset_stays_in_it() -> None:
     """Rows of a subset are numbered in the whole; nobody from outside comes in."""
     index = np.arange(10, 30)
-    kept, out = held(np.arange(100) % 2, 0.25, index=index)
+    kept, out = held(np.arange(100) % 2, 0.25, blocks=index)
     assert sorted(kept + out) == list(index)
     assert len(out) == 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_blocks_are_held_out_whole(seed: int) -> None:
+    """Of rows on a disk, blocks are held out: in a sorted file of each class its share, and no block is in both."""
+    y = np.repeat(np.arange(10), 1000)
+    kept, out = held(y, 0.2, seed, size=10)
+    assert sorted(kept + out) == list(range(10_000))
+    assert len(out) == 2000
+    assert {row // 10 for row in kept}.isdisjoint({row // 10 for row in out})
+    assert np.bincount(y[out]).tolist() == [200] * 10
+
+
+def test_too_few_blocks_are_told() -> None:
+    """The message counts blocks where blocks are held out."""
+    with pytest.raises(DataError) as caught:
+        held(np.zeros(1000), 0.001, size=100)
+    told = "a validation fraction (train.validation) of 0.001 of 1000 rows is 0 blocks of 100 rows; choose another one"
+    assert str(caught.value) == told
 
 
 @pytest.mark.parametrize(("rows", "fraction"), [(4, 0.1), (4, 0.95), (1, 0.5)])

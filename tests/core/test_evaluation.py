@@ -13,8 +13,8 @@ from attrs import frozen
 
 import nnplug
 from nnplug import Array, DataError, Metric
-from nnplug.data import Rows
 from nnplug.evaluation import BATCH, evaluate, scores
+from nnplug.rows import Rows
 
 MODEL = nnplug.build(
     {
@@ -82,6 +82,71 @@ def test_metrics_see_all_scores_and_targets_once() -> None:
     ((seen, targets),) = calls
     np.testing.assert_array_equal(targets, y)
     np.testing.assert_array_equal(seen, scores(MODEL.network, x))
+
+
+class Many:
+    """A Source of the same rows again and again."""
+
+    rows = None
+
+    def __init__(self, batches: int) -> None:
+        self._batches = batches
+
+    def batches(self, batch_size: int, rng: Any, start: int = 0) -> Iterator[Any]:
+        """Yield full batches."""
+        x, y, weight = data(batch_size)
+        for _ in range(self._batches):
+            yield x, y, weight
+
+
+def test_very_many_rows_are_measured_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every metric is a mean of rows: the same numbers, from parts that are as large as they may be."""
+    lengths: list[int] = []
+
+    @frozen
+    class Spy(Metric):
+        """How often the middle score is the highest; remembers how many rows it was given."""
+
+        mean_of_rows = True
+
+        def __call__(self, scores: Array, targets: Array) -> float:
+            lengths.append(len(scores))
+            return float((scores.argmax(axis=1) == 1).mean())
+
+    x, y, weight = data(4 * BATCH + 100)
+    metrics = {"spy": Spy(), **MODEL.metrics(["accuracy", {"type": "top_k", "k": 2}])}
+    whole = evaluate(MODEL.network, Rows(x, y, weight, np.dtype("float64"), None), metrics)
+    monkeypatch.setattr("nnplug.evaluation.PART", 3 * BATCH + 1)  # three scores a row: two batches
+    parts = evaluate(MODEL.network, Rows(x, y, weight, np.dtype("float64"), None), metrics)
+    assert parts == pytest.approx(whole, rel=1e-12)
+    assert lengths == [4 * BATCH + 100, 2 * BATCH, 2 * BATCH, 100]
+
+
+def test_a_metric_that_is_no_mean_sees_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One such metric, and all scores are kept for it: r2 of parts is another number."""
+    monkeypatch.setattr("nnplug.evaluation.PART", 1)
+    model = nnplug.build({"layers": [{"type": "affine", "units": 1}], "loss": "mse"}, input_shape=4, dtype="float64")
+    x, _, _ = data(3 * BATCH)
+    y = x.sum(axis=1)
+    metrics = model.metrics(["r2", "mean_absolute_error"])
+    found = evaluate(model.network, Rows(x, y, None, np.dtype("float64"), None), metrics)
+    s = model.scores(x)[:, 0]
+    assert found["r2"] == pytest.approx(1 - ((s - y) ** 2).sum() / ((y - y.mean()) ** 2).sum())
+    assert found["mean_absolute_error"] == pytest.approx(np.abs(s - y).mean())
+
+
+def test_memory_does_not_grow_with_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty times as many rows take no more memory."""
+    monkeypatch.setattr("nnplug.evaluation.PART", 8 * BATCH)
+    peaks = []
+    for batches in (10, 200):
+        tracemalloc.start()
+        try:
+            evaluate(MODEL.network, Many(batches), MODEL.metrics())
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 def test_rows_that_weigh_nothing_are_no_division_by_zero() -> None:

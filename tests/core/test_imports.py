@@ -21,18 +21,19 @@ BUILT_INS = Path(nnplug_builtins.__file__).parent
 # From the bottom to the top: a module imports only from the rows above its own. A package stands for all its modules,
 # which may import each other; "" is nnplug itself, which imports what it is asked for.
 ORDER = (
-    ("errors", "naming", "files", "arena", "streams", "interrupts", "history", "probe"),
-    ("specs", "about", "paths"),
-    ("context", "data", "arrayfiles", "gradcheck", "modelfile"),
-    ("contracts",),
-    ("hookspecs", "buffers"),
-    ("options", "chain", "network", "updater", "best", "discovery"),
+    ("errors", "naming", "arena", "streams", "interrupts", "history", "packing", "probe"),
+    ("files", "paths"),
+    ("specs", "about", "limits"),
+    ("context", "order", "arrayfiles", "gradcheck", "tensorfile"),
+    ("contracts", "modelfile", "rows"),
+    ("hookspecs", "buffers", "data"),
+    ("options", "chain", "network", "threads", "updater", "best", "discovery"),
     ("filling", "plugins", "evaluation", "switches"),
     ("store", "presets"),
     ("registry",),
     ("config", "summary", "doctor"),
-    ("model", "schema"),
-    ("builder", "splits"),
+    ("model", "schema", "course", "identity", "checkpoint"),
+    ("builder", "splits", "snapshot", "guard", "runfolder"),
     ("solver", "loading"),
     ("job", "testing"),
     ("",),
@@ -125,7 +126,7 @@ def test_no_file_is_long(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
 
 
-HEAVY = ("click", "tqdm", "pooch", "platformdirs", "tomlkit", "safetensors", "importlib.metadata")
+HEAVY = ("click", "tqdm", "pooch", "platformdirs", "threadpoolctl", "tomlkit", "safetensors", "importlib.metadata")
 
 
 def loaded_after(code: str) -> set[str]:

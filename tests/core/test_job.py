@@ -260,11 +260,19 @@ class Sabotage(Callback):
 
 
 def test_divergence_keeps_the_best_model_before_it() -> None:
-    """The best model and the history are kept, the error says where; there is no result, and JSON has no NaN."""
+    """Best model, history and the moment are kept, the error says where; there is no result, and JSON has no NaN."""
     with pytest.raises(DivergedError, match="training diverged: the loss of step 22 is nan") as caught:
         nnplug.train(CONFIG, out="run", callbacks=[Sabotage()])
-    assert caught.value.__notes__ == [f"the best model before that is kept in {Path('run/model.safetensors')}"]
-    assert sorted(path.name for path in Path("run").iterdir()) == ["config.toml", "history.json", "model.safetensors"]
+    assert caught.value.__notes__ == [
+        f"parameters, gradients and batch of that moment are kept in {Path('run/diverged.safetensors')}",
+        f"the best model before that is kept in {Path('run/model.safetensors')}",
+    ]
+    assert sorted(path.name for path in Path("run").iterdir()) == [
+        "config.toml",
+        "diverged.safetensors",
+        "history.json",
+        "model.safetensors",
+    ]
     history = json.loads(Path("run/history.json").read_text(encoding="utf-8"))
     assert (history["best_epoch"], history["stopped"], len(history["losses"])) == (1, "the loss became nan", 21)
     accuracy = nnplug.load("run/model.safetensors").evaluate(*nnplug.load_data("digits").test)["accuracy"]
@@ -278,8 +286,12 @@ def test_divergence_without_anything_good_keeps_no_model() -> None:
         nnplug.train(
             config(model={"loss": "svm"}, train={"validation": 0.0}), out="run", changes=["update.learning_rate=1e30"]
         )
-    assert not hasattr(caught.value, "__notes__")
-    assert sorted(path.name for path in Path("run").iterdir()) == ["config.toml", "history.json"]
+    assert [note for note in caught.value.__notes__ if "model" in note] == []
+    assert sorted(path.name for path in Path("run").iterdir()) == [
+        "config.toml",
+        "diverged.safetensors",
+        "history.json",
+    ]
 
 
 # Other people's data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -306,7 +307,10 @@ def test_arrays_that_do_not_belong_to_the_config(path: Path, registry: Registry,
         (lambda h: h.pop("dtype"), "the config needs option 'dtype', one of 'float32', 'float64'"),
         (lambda h: h.update(seed=1.5), "seed: expected an integer, got 1.5"),
         (lambda h: h.update(scale=[0]), "scale: expected a list of a number, a number or nothing, got [0]"),
-        (lambda h: h.update(scale=[0, float("nan")]), "scale: must be two finite numbers"),
+        (
+            lambda h: h.update(scale=[0, 0]),
+            "scale: must be two finite numbers, offset and factor, and the factor not 0",
+        ),
         (lambda h: h.update(classes="ten"), "classes: expected an integer or nothing, got 'ten'"),
         (lambda h: h.update(class_names="abc"), "class_names: expected a list, each a text or nothing, got 'abc'"),
         (lambda h: h.update(input_shape=[7]), "its hidden.W has shape (4, 6), the model's has (7, 6)"),
@@ -412,6 +416,146 @@ def test_a_small_file_cannot_ask_for_much_memory(path: Path, registry: Registry)
         assert tracemalloc.get_traced_memory()[1] < 5 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_a_file_for_a_larger_computer_is_not_read(path: Path) -> None:
+    """Four thousand million parameters, all there in a sparse file: told from the header alone."""
+    n = 10**11
+    table = {"layers": [{"type": "affine", "units": n}], "loss": "softmax"}
+    config = {"format": 1, "model": table, "input_shape": [3], "dtype": "float32", "seed": 0}
+    header = {
+        "__metadata__": {"nnplug": json.dumps(config)},
+        "affine1.W": {"dtype": "F32", "shape": [3, n], "data_offsets": [0, 12 * n]},
+        "affine1.b": {"dtype": "F32", "shape": [n], "data_offsets": [12 * n, 16 * n]},
+    }
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        try:
+            file.truncate(8 + len(text) + 16 * n)
+        except OSError as error:
+            pytest.skip(f"no file of a terabyte here: {error}")
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            ModelFileError, match=r"the model has 400,000,000,000 parameters, 1490.1 GiB and as much aga"
+        ):
+            nnplug.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 5 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_state_counts_as_memory(registry: Registry) -> None:
+    """Not only parameters may be too many for the computer."""
+    with pytest.raises(nnplug.NnplugError, match="which this computer cannot allocate"):
+        nnplug.build(["tracker"], input_shape=10**15, registry=registry)
+
+
+@pytest.mark.parametrize(("dtype", "copies"), [("float32", 0.1), ("float64", 1.1)])
+def test_loading_holds_no_second_copy(tmp_path: Path, dtype: str, copies: float) -> None:
+    """Beside parameters and gradients; weights for another model are read before any of its own is overwritten."""
+    model = nnplug.build([{"type": "affine", "units": 1000}], input_shape=1000, dtype=dtype)
+    model.save(tmp_path / "m")
+    size = model.network.buffers.vector.nbytes
+    tracemalloc.start()
+    try:
+        loaded = nnplug.load(tmp_path / "m") if dtype == "float32" else nnplug.load(tmp_path / "m", into=model)
+        kept = 2 if loaded is not model else 0
+        assert tracemalloc.get_traced_memory()[1] < (kept + copies) * size
+    finally:
+        tracemalloc.stop()
+
+
+def test_numbers_that_float32_cannot_hold(tmp_path: Path) -> None:
+    """Weights of float64 that would become infinite are not taken; those that fit are."""
+    large = nnplug.build([{"type": "affine", "units": 2}], input_shape=3, dtype="float64")
+    small = nnplug.build([{"type": "affine", "units": 2}], input_shape=3, seed=1)
+    large.save(tmp_path / "m")
+    nnplug.load(tmp_path / "m", into=small)
+    np.testing.assert_array_equal(small.params["affine1.W"], large.params["affine1.W"].astype("float32"))
+    large.params["affine1.b"][1] = 1e300
+    large.params["affine1.W"][...] = 5
+    large.save(tmp_path / "m")
+    before = small.network.buffers.vector.tobytes()
+    with pytest.raises(ModelFileError, match=r"m does not fit: it holds numbers too large for float32$"):
+        nnplug.load(tmp_path / "m", into=small)
+    assert small.network.buffers.vector.tobytes() == before
+
+
+CLAIMS = {
+    "honest": ({"acme-layers": "1.2"}, "acme-layers 1.2"),
+    "installed": ({"nnplug": "0.0.1", "Acme_Layers": "1.2"}, "Acme_Layers 1.2"),
+    "many": ({f"p{i}": "1" for i in range(9)}, "p0 1, p1 1, p2 1 and 6 more"),
+    "a command": ({"x; pip install evil": "1", "ok": "1 && sh", "acme": "2"}, "acme 2"),
+    "terminal": ({"\x1b[2J": "1", "a\u202e": "1", "b": "\x9b", "acme": "2"}, "acme 2"),
+    "no texts": ({"a": 1, "b": None, "c": [], "acme": "2"}, "acme 2"),
+    "a list": (["acme"], ""),
+    "nothing": ({}, ""),
+    "null": (None, ""),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_what_a_file_claims_about_plugins_is_told_as_a_claim(path: Path, claim: str) -> None:
+    """Who wrote the file may have written anything: nnplug vouches for nothing, and gives no command to paste."""
+    plugins, told = CLAIMS[claim]
+    change(path, header=lambda header: header | {"plugins": plugins})
+    with pytest.raises(ModelFileError) as caught:
+        nnplug.load(path, registry=Registry())
+    message = str(caught.value)
+    first = f"{path} cannot be built again: model.layers[1]: no layer is called 'tracker'. There are: "
+    assert message.startswith(first)
+    assert message.endswith(
+        f". The file says that it was made with {told}, not installed here. nnplug cannot vouch for what a file says: "
+        "a plugin is a program, so find out who publishes it before you install it"
+        if told
+        else ", tanh"
+    )
+    assert "pip" not in message
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "name", ["tracker; pip install evil", "`pip install evil`", "\x1b[2Jpip install evil", "tracker\npip install evil"]
+)
+def test_a_command_for_a_name_is_not_repeated(path: Path, name: str) -> None:
+    """Somebody might paste it."""
+    change(path, header=lambda h: (h["model"]["layers"][1].update(type=name), h)[1])
+    with pytest.raises(ModelFileError) as caught:
+        nnplug.load(path)
+    assert "model.layers[1]: no layer is called that, and none can be. There are: " in str(caught.value)
+    assert "evil" not in str(caught.value)
+
+
+def test_a_model_file_names_no_data_no_log_and_no_folder(path: Path, tmp_path: Path) -> None:
+    """Neither beside the layers nor among them; nothing is opened, made or written."""
+    (tmp_path / "inner").mkdir()
+    os.chdir(tmp_path / "inner")
+    hostile = [
+        lambda h: h.update(data={"type": "csv", "path": "/etc/passwd"}, out="../x", callbacks=["csv_log"]),
+        lambda h: h["model"].update(data={"type": "csv", "path": "/etc/passwd"}),
+        lambda h: h["model"]["layers"].append({"type": "csv", "path": "/etc/passwd"}),
+        lambda h: h["model"]["layers"].append({"type": "csv_log", "path": "../x"}),
+        lambda h: h["model"].update(loss={"type": "csv_log", "path": "../x"}),
+        lambda h: h["model"]["layers"][0].update(weight_init={"type": "arrays", "path": "../x"}),
+        lambda h: h["model"]["layers"][0].update(name="../../x"),
+        lambda h: h["model"]["layers"][0].update(type="../../x"),
+        lambda h: h["model"]["layers"][0].update(type="os:system"),
+    ]
+    original = path.read_bytes()
+    for i, alter in enumerate(hostile):
+        path.write_bytes(original)
+        change(path, header=lambda h, alter=alter: (alter(h), h)[1])  # type: ignore[misc]
+        registry = Registry()
+        registry.register(Tracker)
+        if i == 0:  # such keys of the header mean nothing
+            nnplug.load(path, registry=registry)
+            continue
+        with pytest.raises(ModelFileError, match="cannot be built again: model"):
+            nnplug.load(path, registry=registry)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["inner", "m.safetensors"]
+    assert list((tmp_path / "inner").iterdir()) == []
 
 
 def test_an_unregistered_layer_is_told(path: Path) -> None:

@@ -287,6 +287,50 @@ def test_several_threads_predict_as_one_does(model: Model) -> None:
     assert wrong == []
 
 
+@frozen
+class Meeting(Layer):
+    """A stranger's layer that copies x, and waits until a second thread has done so too.
+
+    Args:
+        barrier: where they meet.
+    """
+
+    barrier: Any
+
+    def plan(self, x: ArraySpec) -> Plan:
+        """The shape stays."""
+        return Plan(out=x)
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, None]:
+        """Return the copy, as it is after the meeting."""
+        out = ctx.empty(x.shape, x.dtype)
+        out[...] = x
+        self.barrier.wait(10)
+        return out, None
+
+    def backward(self, params: Params, grads: Params, cache: None, dout: Array, ctx: Context) -> Array:
+        """As forward does."""
+        return dout
+
+
+@pytest.mark.parametrize("rows", [1, 7, BATCH + 1])
+def test_threads_have_scratch_memory_of_their_own(rows: int) -> None:
+    """Two threads in the same layer at the same moment do not see each other's numbers."""
+    model = build([Meeting(threading.Barrier(2))], config={"loss": "mse"})
+    batches = [np.full((rows, 4), value, np.float32) for value in (1, 2)]
+    found: list[Any] = [None, None]
+
+    def work(i: int) -> None:
+        found[i] = model.scores(batches[i])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(found, batches)
+
+
 # What it refuses
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import safetensors
 
 import nnplug
 from nnplug import Model, ModelFileError
-from nnplug.modelfile import read_model, write_model
+from nnplug.modelfile import open_model, write_model
 
 LAYERS = [{"type": "affine", "units": 5, "name": "hidden"}, "tanh", {"type": "chain", "layers": ["relu"]}, "flatten"]
 
@@ -22,6 +23,12 @@ LAYERS = [{"type": "affine", "units": 5, "name": "hidden"}, "tanh", {"type": "ch
 def build(**options: Any) -> Model:
     """A small model."""
     return nnplug.build({"layers": LAYERS, "l2": 0.25}, **{"input_shape": 3, "seed": 7, **options})
+
+
+def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The header and all arrays of a model file."""
+    with open_model(path) as (header, file):
+        return header, {name: file.read(name) for name in file.arrays}
 
 
 def header_of(path: Path) -> Any:
@@ -160,6 +167,48 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, run_python: Any) -> Non
     assert rest == "True ['m.safetensors']"
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"l2": float("inf")}, "l2: must be a finite number, since a model file holds no other: inf"),
+        ({"layers": ["x" * 10_001]}, "layers[0]: has 10,001 characters, 10,000 is the most that nnplug reads"),
+        ({"option": {1, 2}}, "an option is {1, 2}, which has no place in a file"),
+        ({"option": np.ones(2)}, "an option is array([1., 1.]), which has no place in a file"),
+        ({"names": ["x" * 9_000] * 300}, "its header takes 2,701,880 bytes, and nnplug reads at most 2,097,152"),
+    ],
+    ids=range(5),
+)
+def test_what_nobody_could_read_is_not_written(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    """The limits of the reader are the writer's; the old file stays."""
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"old")
+    with pytest.raises(ModelFileError) as caught:
+        write_model(path, {"model": {}, **change}, {})
+    assert str(caught.value) == f"{path} cannot be written: {told}"
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_state_that_has_no_place_in_a_file(tmp_path: Path) -> None:
+    """A dtype that the format does not know is told with the array's name."""
+    with pytest.raises(
+        ModelFileError, match=r"m cannot be written: 'a.b' has dtype complex128, which has no place in a"
+    ):
+        write_model(tmp_path / "m", {"model": {}}, {"a.b": np.ones(1, "complex128")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_holds_no_second_copy(tmp_path: Path) -> None:
+    """A model of gigabytes is saved by a computer that it barely fits into."""
+    model = nnplug.build([{"type": "affine", "units": 1000}], input_shape=1000)
+    tracemalloc.start()
+    try:
+        model.save(tmp_path / "m")
+        assert tracemalloc.get_traced_memory()[1] < model.network.buffers.vector.nbytes / 10
+    finally:
+        tracemalloc.stop()
+
+
 def test_writing_and_reading_are_inverse(tmp_path: Path) -> None:
     """Arrays of every layout and dtype that state may have come back equal, and so does the header."""
     arrays = {
@@ -172,7 +221,7 @@ def test_writing_and_reading_are_inverse(tmp_path: Path) -> None:
     }
     path = tmp_path / "m.safetensors"
     write_model(path, {"model": {"layers": []}, "umlauts": "äöü\n"}, arrays)
-    header, found = read_model(path)
+    header, found = read(path)
     assert header == {"format": 1, "model": {"layers": []}, "umlauts": "äöü\n"}
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
@@ -195,6 +244,7 @@ def one(dtype: str = "F32", shape: Any = (2,), offsets: Any = (0, 8), **metadata
     return {"__metadata__": metadata, "a": {"dtype": dtype, "shape": shape, "data_offsets": offsets}}
 
 
+OURS = '{"format": 1, "model": {}}'
 BROKEN = {
     "empty": b"",
     "seven bytes": b"1234567",
@@ -214,11 +264,13 @@ BROKEN = {
     "negative shape": tensors(one(shape=(-2,)), b"0" * 8),
     "shape overflows": tensors(one(shape=(2**40, 2**40)), b"0" * 8),
     "unknown dtype": tensors(one(dtype="F99"), b"0" * 8),
-    "dtype NumPy lacks": tensors(one(dtype="BF16", shape=(4,)), b"0" * 8),
-    "eight-bit float": tensors(one(dtype="F8_E4M3", shape=(8,)), b"0" * 8),
+    "dtype NumPy lacks": tensors(one(dtype="BF16", shape=(4,), nnplug=OURS), b"0" * 8),
+    "eight-bit float": tensors(one(dtype="F8_E4M3", shape=(8,), nnplug=OURS), b"0" * 8),
     "metadata no json": tensors(one(nnplug="{"), b"0" * 8),
     "metadata nested": tensors(one(nnplug="[" * 100_000), b"0" * 8),
     "metadata no text": tensors(one(nnplug=3), b"0" * 8),
+    "metadata says it twice": tensors(one(nnplug='{"model": {}, "model": {}}'), b"0" * 8),
+    "metadata with digits": tensors(one(nnplug='{"seed": ' + "1" * 10**6 + "}"), b"0" * 8),
 }
 
 
@@ -227,10 +279,56 @@ def test_broken_files_are_refused_in_one_sentence(tmp_path: Path, kind: str) -> 
     """Whatever is in the file, the error is ours, names the file and fits on a line."""
     path = tmp_path / "broken.safetensors"
     path.write_bytes(BROKEN[kind])
-    with pytest.raises(ModelFileError, match=r"broken.safetensors is no model file: .") as caught:
-        read_model(path)
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 500
+    with pytest.raises(ModelFileError) as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path} is no model file: it")
+    assert str(caught.value).endswith(
+        "; if it should be a model, it was damaged or cut off: get it once more from where it came from"
+    )
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('"l2": NaN', "model.l2: must be a finite number, since a model file holds no other: nan"),
+        ('"l2": -Infinity', "model.l2: must be a finite number, since a model file holds no other: -inf"),
+        ('"l2": 1e999', "model.l2: must be a finite number, since a model file holds no other: inf"),
+        ('"l2": ' + "1" * 300 + "0", None),
+        ('"layers": [' + '"relu",' * 25_000 + '"relu"]', "holds more than 25,000 values, the most that nnplug reads"),
+        (
+            '"layers": ["' + "x" * 10_001 + '"]',
+            "model.layers[0]: has 10,001 characters, 10,000 is the most that nnplug re",
+        ),
+        ('"layers": ["\\ud800"]', "model.layers[0]: is half a character, which no file can hold"),
+        (
+            '"x": ' + '{"x":' * 200 + "1" + "}" * 200,
+            "model.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x.x....: is nested more than 128 deep, the most that",
+        ),
+    ],
+    ids=range(8),
+)
+def test_configs_that_are_too_much(tmp_path: Path, text: str, told: str | None) -> None:
+    """Numbers that are none, and tables without end, are told with their place, before anything is built of them."""
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(tensors({"__metadata__": {"nnplug": f'{{"format": 1, "model": {{{text}}}}}'}}))
+    with pytest.raises(ModelFileError) as caught:
+        read(path)
+    expected = (
+        f"is no model that nnplug can read: {told}" if told else "is no model file: its config holds a number of 301"
+    )
+    assert str(caught.value).startswith(f"{path} {expected}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names on Windows hold no control characters")
+def test_a_file_by_a_name_that_drives_terminals(tmp_path: Path) -> None:
+    """Archives from strangers hold files of such names."""
+    path = tmp_path / "\x1b[2J\u202e"
+    path.write_bytes(b"")
+    with pytest.raises(ModelFileError, match=r"/\\x1b\[2J\\u202e is no model file") as caught:
+        read(path)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -242,17 +340,17 @@ def test_other_peoples_safetensors_are_refused(tmp_path: Path, metadata: dict[st
     path = tmp_path / "other.safetensors"
     path.write_bytes(tensors(one(**metadata), b"0" * 8))
     with pytest.raises(ModelFileError) as caught:
-        read_model(path)
+        read(path)
     assert str(caught.value) == f"{path} is a safetensors file, but not one that nnplug wrote: it has no config"
 
 
-@pytest.mark.parametrize("number", [2, 0, None, "1", [1]])
+@pytest.mark.parametrize("number", [2, 0, None, "1", [1], True, 1.0])
 def test_another_format_is_refused(tmp_path: Path, number: Any) -> None:
     """A later format is told as such, not guessed at."""
     path = tmp_path / "m.safetensors"
     path.write_bytes(tensors(one(nnplug=json.dumps({"format": number, "model": {}})), b"0" * 8))
     with pytest.raises(ModelFileError) as caught:
-        read_model(path)
+        read(path)
     told = f"has format {number!r}; this nnplug reads format 1, a newer one may read it"
     assert str(caught.value) == f"{path} {told}"
 
@@ -260,9 +358,9 @@ def test_another_format_is_refused(tmp_path: Path, number: Any) -> None:
 def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
     """The operating system's reason is given."""
     with pytest.raises(ModelFileError, match=r"nothing.safetensors cannot be read: No such file or directory$"):
-        read_model(tmp_path / "nothing.safetensors")
+        read(tmp_path / "nothing.safetensors")
     with pytest.raises(ModelFileError, match=r"cannot be read: (Is a directory|Permission denied)$"):
-        read_model(tmp_path)
+        read(tmp_path)
 
 
 def test_a_truncated_model_is_refused_wherever_it_was_cut(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nnplug.naming import number, printable, snake_case, suggest
+from nnplug.naming import called, join, number, printable, quote, snake_case, suggest
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,41 @@ def test_suggestions(name, hint):
 def test_printable(text, expected):
     """What could move the cursor or turn the text around is escaped; letters of any language stay."""
     assert printable(text) == expected
+
+
+def test_paths_are_joined_and_printable():
+    """Keys come from files that others wrote."""
+    assert join("", "model") == "model"
+    assert join("model", "l2") == "model.l2"
+    assert join("model", "\x1b[2J") == r"model.\x1b[2J"
+    assert join("", "\x1b[2J") == r"\x1b[2J"
+    assert join("model", "k" * 10**6) == "model." + "k" * 77 + "..."
+
+
+def test_what_strangers_wrote_is_quoted_in_short():
+    """Escaped, and cut: nobody reads a million characters."""
+    assert quote("a\x9b31m\u202eb") == r"'a\x9b31m\u202eb'"
+    assert quote("x" * 10**6) == "'" + "x" * 76 + "..."
+
+
+@pytest.mark.parametrize("name", ["affine", "nnplug-conv:conv2d", "Affine", "a.b_c"])
+def test_a_name_is_repeated(name):
+    """So that one sees the misspelling."""
+    assert called(name) == repr(name)
+
+
+@pytest.mark.parametrize("name", ["", "x; pip install evil", "run `sh`", "\x1b[2J", "a b", "x" * 81, "a\nb", "'"])
+def test_what_is_no_name_is_not_repeated(name):
+    """From a stranger's file it might be a command that somebody pastes."""
+    assert called(name) == "that, and none can be"
+
+
+def test_nobody_misspelt_a_million_letters():
+    """Comparing takes time, so there is a limit."""
+    assert suggest("affine" + "e" * 75, ["affine" + "e" * 74]) == ""
+    assert suggest("affinee", ["affine"]) == "; did you mean 'affine'?"
+
+
+def test_many_layers_are_numbered_in_no_time():
+    """A hundred thousand take a fraction of a second; in the square of that they would take minutes."""
+    assert number([(None, "relu")] * 100_000)[-1] == "relu100000"

@@ -17,7 +17,6 @@ from nnplug.options import (
     contract_kind,
     describe_type,
     fields_of,
-    join,
     mentions_component,
     options_of,
     show,
@@ -233,11 +232,3 @@ def test_long_values_are_cut():
     text = show(list(range(1000)))
     assert len(text) == 80
     assert text.endswith("...")
-
-
-def test_paths_are_joined_and_printable():
-    """Keys come from files that others wrote."""
-    assert join("", "model") == "model"
-    assert join("model", "l2") == "model.l2"
-    assert join("model", "\x1b[2J") == r"model.\x1b[2J"
-    assert join("", "\x1b[2J") == r"\x1b[2J"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -487,6 +490,77 @@ def test_threads_load_a_plugin_once(install):
         thread.join()
     assert len(found) == 8
     assert len(set(found)) == 1
+
+
+# What a model file may say
+
+
+@frozen
+class Nested:
+    """A table."""
+
+    inner: tuple[Path | None, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("hint", "words"),
+    [
+        (Path, "a path"),
+        (Path | str | None, "a path or a text or nothing"),
+        (tuple[Path, ...], "a list, each a path"),
+        (PurePosixPath, "PurePosixPath"),
+        (os.PathLike[str] | None, "PathLike or nothing"),
+        (Nested | None, "a table or nothing"),
+        (nnplug.DataLoader | str | None, "the name or table of a data loader or nothing"),
+        (tuple[Callback | str, ...], "a list, each the name or table of a callback"),
+        (nnplug.UpdateRule | None, "the name or table of an update rule or nothing"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [Layer, nnplug.Loss, Initializer])
+def test_what_stands_in_a_model_file_names_no_file(kind, hint, words):
+    """Who loads a stranger's model has not chosen what it says: so no layer, loss or initializer takes a path."""
+    cls = define(type("Odd", (kind,), {"__annotations__": {"option": hint}, "option": None}), frozen=True)
+    cls.__abstractmethods__ = frozenset()
+    with pytest.raises(PluginError) as caught:
+        Registry().register(cls)
+    assert str(caught.value) == (
+        f"'odd': the option 'option' is {words}; what stands in a model file can name neither files nor components "
+        "that use them: take the content, or leave it to a data loader"
+    )
+
+
+def test_data_loaders_and_callbacks_may_name_files():
+    """Nobody loads them from a file that is not their own config."""
+    assert Registry().get("data_loader", "arrays") is Arrays
+    assert Registry().get("callback", "csv_log") is CsvLog
+
+
+@frozen
+class Tree:
+    """A table that holds tables like itself."""
+
+    weight: float = 1.0
+    branches: tuple[Tree, ...] = ()
+
+
+@frozen
+class Rich(Same):
+    """A layer with options of every other kind."""
+
+    inner: tuple[Layer | str, ...] = ()
+    loss: nnplug.Loss | str | None = None
+    init: Initializer | str = "he"
+    tree: Tree = Tree()
+    function: Callable[[int], float] | None = None
+    anything: Any = None
+
+
+def test_layers_may_hold_layers_losses_and_initializers():
+    """And functions, numbers, tables of them; a table that holds its like is looked through once."""
+    registry = Registry()
+    registry.register(Rich)
+    assert registry.create("layer", {"type": "rich", "inner": ["relu"], "loss": "mse"}).inner == (Relu(name="relu1"),)
 
 
 # Components by hand

@@ -11,8 +11,9 @@ import pytest
 import nnplug
 from nnplug import ConfigError, DataError, Dataset, Model
 from nnplug.config import TrainConfig
-from nnplug.data import Rows
-from nnplug.splits import class_weights, open_splits
+from nnplug.order import Order
+from nnplug.rows import Rows
+from nnplug.splits import class_weights, measured, open_splits
 
 
 def model(units: int = 3, loss: str = "softmax", **options: Any) -> Model:
@@ -59,7 +60,7 @@ def test_validation_rows_come_out_of_train() -> None:
     x = np.arange(40.0).reshape(20, 2)
     found = opened(Dataset((x, np.arange(20) % 3), test=split(5)), validation=0.25)
     assert (found["train"].rows, found["validation"].rows, found["test"].rows) == (15, 5, 5)
-    rows = [set(found[name].index) for name in ("train", "validation")]
+    rows = [set(found[name].order.blocks) for name in ("train", "validation")]
     assert rows[0] | rows[1] == set(range(20))
     given = opened(Dataset(split(20), split(4)), validation=0.25)
     assert (given["train"].rows, given["validation"].rows) == (20, 4)
@@ -68,10 +69,10 @@ def test_validation_rows_come_out_of_train() -> None:
 def test_the_seed_alone_decides_what_is_held_out() -> None:
     """A model trained further holds out the same rows, or it would validate on what it was trained on."""
     of, data = model(seed=4), Dataset(split(40))
-    first = opened(data, of, validation=0.25)["validation"].index
+    first = opened(data, of, validation=0.25)["validation"].order.blocks
     of.streams.get("shuffle").random(7)
-    np.testing.assert_array_equal(opened(data, of, validation=0.25)["validation"].index, first)
-    assert not np.array_equal(opened(data, model(seed=5), validation=0.25)["validation"].index, first)
+    np.testing.assert_array_equal(opened(data, of, validation=0.25)["validation"].order.blocks, first)
+    assert not np.array_equal(opened(data, model(seed=5), validation=0.25)["validation"].order.blocks, first)
 
 
 def test_small_training_data_is_converted_once() -> None:
@@ -210,13 +211,72 @@ def test_batches_of_a_stream_are_checked_as_they_come(batch: Any, message: str) 
     assert len(solver.history.losses) == 2
 
 
+# What is evaluated
+
+
+class Numbers(Stream):
+    """A Source of rows that tell their number."""
+
+    def __init__(self, rows: int, tells: bool) -> None:
+        self.rows = rows if tells else None
+        self._rows = rows
+
+    def batches(self, batch_size: int, rng: Any, start: int = 0) -> Iterator[Any]:
+        """Yield them in the natural order or another."""
+        numbers = np.arange(self._rows) if rng is None else rng.permutation(self._rows)
+        for i in range(start * batch_size, self._rows, batch_size):
+            yield numbers[i : i + batch_size, None] * np.ones(2), numbers[i : i + batch_size], None
+
+
+def read(source: Any, start: int = 0) -> list[int]:
+    """The numbers of the rows that come when a source is evaluated, in batches of 8."""
+    return [int(i) for _, y, _ in source.batches(8, None, start) for i in y]
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_of_many_training_rows_a_sample_is_evaluated(tells: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many rows as a sample has, drawn once by the seed, from the whole split; other splits are left whole."""
+    monkeypatch.setattr("nnplug.splits.SAMPLE", 64)
+    splits = {"train": Numbers(1000, tells), "validation": Numbers(1000, tells)}
+    found = measured(splits, model(seed=1))
+    sample = read(found["train"])
+    assert len(set(sample)) == 64
+    assert found["train"].rows == (64 if tells else None)
+    assert max(sample) > 500
+    assert read(found["train"]) == sample
+    assert read(found["train"], 3) == sample[24:]
+    assert read(measured(splits, model(seed=2))["train"]) != sample
+    assert found["validation"] is splits["validation"]
+
+
+def test_training_rows_that_are_not_many_are_all_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In their natural order; a stream that does not tell its number is read to its end if that comes soon."""
+    monkeypatch.setattr("nnplug.splits.SAMPLE", 64)
+    train = Numbers(64, tells=True)
+    assert measured({"train": train}, model())["train"] is train
+    assert sorted(read(measured({"train": Numbers(60, tells=False)}, model())["train"])) == list(range(60))
+
+
+def test_a_solver_evaluates_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The training rows' figures come from it; each of the other splits' from all its rows; training sees them all."""
+    monkeypatch.setattr("nnplug.splits.SAMPLE", 1024)
+    rng = np.random.default_rng(0)
+    train, test = ((rng.normal(size=(n, 2)), rng.integers(0, 3, n)) for n in (4000, 3000))
+    of = model()
+    solver = nnplug.Solver(of, Dataset(train, test=test), epochs=1, batch_size=500)
+    assert len(solver.fit().losses) == 8
+    order = of.streams.fresh("evaluation").permutation(4000)[:1024]
+    assert solver.evaluate("train") == pytest.approx(of.evaluate(train[0][order], train[1][order]))
+    assert solver.evaluate("test") == pytest.approx(of.evaluate(*test))
+
+
 # Weights of classes
 
 
 def source(y: Any, index: Any = None) -> Rows:
     """Training rows with these targets."""
     y = np.asarray(y)
-    return Rows(np.zeros((len(y), 2)), y, None, np.dtype("float32"), None, index)
+    return Rows(np.zeros((len(y), 2)), y, None, np.dtype("float32"), None, Order(len(y), 1, index))
 
 
 @pytest.mark.parametrize("y", [[0, 0, 0, 1], [0, 1, 2, 2, 2, 2], [2, 0, 2, 2], [5], [1, 1, 3, 3, 3, 7]])
@@ -234,6 +294,14 @@ def test_only_training_rows_are_counted() -> None:
     """Rows that were held out have no say in the balance."""
     found = class_weights("balanced", source([0, 0, 0, 0, 1, 1], index=np.array([0, 4, 5])))
     np.testing.assert_allclose(found, [1.5, 0.75])  # type: ignore[arg-type]
+
+
+def test_classes_of_mapped_rows_are_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the pieces fall, and whichever classes they hold."""
+    monkeypatch.setattr("nnplug.order.WINDOW", 2)
+    y = np.array([0] * 12 + [3] * 5 + [1] * 3)
+    rows = Rows(np.zeros((20, 2)), y, None, np.dtype("float32"), None, Order(20, 3))
+    np.testing.assert_allclose(class_weights("balanced", rows), [20 / 36, 20 / 9, 0, 20 / 15])  # type: ignore[arg-type]
 
 
 def test_weights_are_taken_as_given() -> None:

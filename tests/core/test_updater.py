@@ -51,7 +51,14 @@ class Spy(UpdateRule):
 
 
 @frozen
-class WholeSpy(Spy):
+class DecayingSpy(Spy):
+    """The same, with a look at what decays."""
+
+    decays: ClassVar[bool] = True
+
+
+@frozen
+class WholeSpy(DecayingSpy):
     """The same, a parameter at a time."""
 
     elementwise: ClassVar[bool] = False
@@ -62,11 +69,20 @@ def _forget() -> None:
     SEEN.clear()
 
 
-def test_a_rule_gets_one_block_of_weights_and_one_of_biases() -> None:
-    """Elementwise rules get flat blocks: all that decays, then all that does not; nothing frozen."""
+def test_a_rule_gets_all_that_learns_in_one_block() -> None:
+    """An elementwise rule that decays nothing is called once for weights and biases; nothing frozen."""
+    m = model()
+    before = m.network.buffers.vector.copy()
+    Updater(Spy(), m.network.buffers).update(0.25)
+    assert [(s["shape"], s["t"], s["rate"], s["decay"]) for s in SEEN] == [((20 + 6 + 5 + 2,), 1, 0.25, False)]
+    np.testing.assert_array_equal(m.network.buffers.vector, before - np.repeat([1.0, 0.0], [33, before.size - 33]))
+
+
+def test_a_rule_that_decays_gets_one_block_of_weights_and_one_of_biases() -> None:
+    """Elementwise rules that look at ``step.decay``: all that decays, then all that does not; nothing frozen."""
     m = model()
     before = {path: array.copy() for path, array in m.params.items()}
-    updater = Updater(Spy(), m.network.buffers)
+    updater = Updater(DecayingSpy(), m.network.buffers)
     updater.update(0.25)
     updater.update(0.5)
     assert [(s["shape"], s["t"], s["rate"], s["decay"]) for s in SEEN] == [
@@ -113,7 +129,7 @@ def test_blocks_give_the_bytes_of_the_whole(name: str, dtype: str) -> None:
     units = (SPLIT_FROM + 12_345) // 100 + 1
     blocks, whole = (model([affine(units)], inputs=100, dtype=dtype).network.buffers for _ in range(2))
     split, single = Updater(rule, blocks), Updater(rule, whole)
-    assert len(split._blocks) == -(-units * 100 // BLOCK) + 1
+    assert len(split._blocks) == (-(-units * 100 // BLOCK) + 1 if rule.decays else -(-units * 101 // BLOCK))
     one = np.arange(whole.layout.decayed)
     rng = np.random.default_rng(1)
     slots = {key: slot[: whole.layout.decayed] for key, slot in single.slots.items()}
@@ -133,7 +149,7 @@ def test_blocks_cover_every_parameter_once(size: int) -> None:
     """However large the vector: each parameter is moved once, and only very large ones are split."""
     m = model([affine(size)], inputs=1, dtype="float32")
     before = m.network.buffers.vector.copy()
-    Updater(Spy(), m.network.buffers).update(0.1)
+    Updater(DecayingSpy(), m.network.buffers).update(0.1)
     np.testing.assert_array_equal(m.network.buffers.vector, before - 1)
     lengths = [s["shape"][0] for s in SEEN if s["decay"]]
     assert lengths == (

@@ -161,10 +161,13 @@ def test_shapes_that_do_not_fit_exit_with_2(process, site, layer_code, config):
 
 def test_divergence_exits_with_3(cli, config):
     """A loss that is not finite is told with the usual causes, without a traceback or NumPy's warnings."""
-    done = cli("train", config, "--set", "update.learning_rate=1e30", "--quiet")
+    done = cli("train", config, "--set", "update.learning_rate=1e30", "--quiet", "--out", "run")
     assert (done.code, done.out) == (3, "")
-    assert done.err.startswith("nnplug: error: training diverged: the loss of step 2 is nan; ")
-    assert done.err.count("\n") == 1
+    told, kept = done.err.splitlines()
+    assert told.startswith("nnplug: error: training diverged: the loss of step 2 is nan; the output of ")
+    kept_in = Path("run", "diverged.safetensors")
+    assert kept == f"nnplug: error: parameters, gradients and batch of that moment are kept in {kept_in}"
+    assert kept_in.is_file()
 
 
 def test_late_divergence_keeps_the_best_model(process, config, site):
@@ -173,7 +176,7 @@ def test_late_divergence_keeps_the_best_model(process, config, site):
     done = process("train", config, "--quiet", "--out", "run", "--set", "update.schedule=leap", path=site.path)
     path = Path("run", "model.safetensors")
     assert (done.code, done.out) == (3, "")
-    assert done.err.splitlines()[1:] == [f"nnplug: error: the best model before that is kept in {path}"]
+    assert done.err.splitlines()[2:] == [f"nnplug: error: the best model before that is kept in {path}"]
     assert nnplug.load(path).evaluate(*nnplug.load_data("digits").test)["loss"] < 2.3
 
 

@@ -34,7 +34,7 @@ def test_no_machinery_runs_inside_a_step(script: ModuleType) -> None:
     stats = script.profile(50)
     assert script.offenders(stats) == []
     names = {name: number for (_, _, name), (number, _, _) in script.calls(stats).items()}
-    assert names["backpropagate"] == names["apply"] / 2 == 50  # weights and biases are a block each
+    assert names["backpropagate"] == names["apply"] == 50  # weights and biases are one block
     assert not any("evaluat" in name for name in names)
 
 

@@ -137,3 +137,14 @@ def test_affine_and_relu_in_a_row(seed):
     assert norm_error(dx, numerical_gradient(objective, x)) < 1e-7
     assert norm_error(grads["W"], numerical_gradient(objective, params["W"])) < 1e-7
     assert norm_error(grads["b"], numerical_gradient(objective, params["b"])) < 1e-7
+
+
+def test_batches_of_any_length_in_one_context():
+    """What is noted for one batch does not reach the next of another length."""
+    rng, ctx = np.random.default_rng(0), Context()
+    params = {"W": rng.standard_normal((3, 2)), "b": np.zeros(2)}
+    grads = {"W": np.empty((3, 2)), "b": np.empty(2)}
+    for n in (5, 2, 5, 0):
+        dout = rng.standard_normal((n, 2))
+        Affine(2).backward(params, grads, rng.standard_normal((n, 3)), dout, ctx)
+        np.testing.assert_allclose(grads["b"], dout.sum(axis=0), atol=1e-15)

@@ -145,8 +145,15 @@ def test_last_line_says_how_it_ended(
     stopped: str, epochs: int, steps: int, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """How far training came, how long it took and why it ended; nothing about a best epoch where none was monitored."""
-    run = Run(None, History(stopped=stopped), total_steps=12, total_epochs=12, epoch=epochs, step=steps)
+    run = Run(None, History(stopped=stopped), total_steps=12, total_epochs=12)
     progress = Progress()
     progress.start(run)
+    run.epoch, run.step = epochs, steps
     progress.stop(run)
     assert_lines(capsys.readouterr().err.splitlines(), [line])
+
+
+def test_a_resumed_run_says_where_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """Training that goes on from a checkpoint begins with the step it was at."""
+    Progress().start(Run(None, History(), total_steps=12, total_epochs=3, epoch=1, step=7))
+    assert capsys.readouterr().err == "going on after step 7 of 12\n"

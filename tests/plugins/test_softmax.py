@@ -179,3 +179,15 @@ def test_one_hot_that_is_no_number():
     assert refusal(ArraySpec((2,)), np.array([["1", "0"]])) == (
         "softmax: targets must be numbers, given <U1; convert them with y.astype(float)"
     )
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint64", "int64"])
+def test_batches_of_any_length_and_dtype_in_one_context(dtype):
+    """What is noted for one batch does not reach the next of another length; small integers do not overflow."""
+    rng, ctx = np.random.default_rng(0), Context()
+    for n in (300, 7, 300, 1):
+        scores, y = rng.standard_normal((n, 10)), rng.integers(0, 10, n)
+        losses, dscores = Softmax().value_and_grad(scores, y.astype(dtype), ctx)
+        p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(losses, -np.log(p[range(n), y]), rtol=1e-12)
+        np.testing.assert_allclose(dscores, p - np.eye(10)[y], atol=1e-15)

@@ -1,141 +1,76 @@
-"""Microseconds a training step takes: nnplug, a loop by hand, the products alone, and every peer that is installed.
+"""How fast nnplug is: beside a loop by hand, JAX, PyTorch, scikit-learn and thinc; as networks grow; for a long time.
 
-    NNPLUG_DATA_DIR=... python tests/bench/compare [W1 W2 W3 W4] [--rounds 7] [--json FILE] [--markdown FILE]
+    NNPLUG_DATA_DIR=... python tests/bench/compare [PART...] [--json FILE] [--rounds 7]
+                        [--workloads W1 W3] [--contestants nnplug floor jax]
 
-Needs the MNIST files and ``pip install -e ".[bench]"``. Each contestant has a process of its own; they take turns,
-round by round, so that a machine whose speed drifts is unfair to nobody. Medians over the rounds.
+measures all parts, or those that are named, and prints a table of each: ``steps`` (microseconds a training step, of
+everybody), ``growth`` (with width, depth, batch and rows), ``prediction``, ``startup``, ``memory``, ``late`` (steps
+5,000 to 6,000) and ``flatness`` (a million steps). With ``--json`` the results go into a file, beside those of other
+parts that are in it, and ``report.py`` makes tables and plots of them in docs/explanation/speed.md. ``--quick`` runs a
+few steps of everything on random data, to see that it runs.
+
+Needs Linux or macOS (``memory`` and ``flatness``: Linux), the MNIST files and ``pip install -e ".[bench]"``; peers that
+are not installed are left out. All of it takes half an hour. Let nothing else run meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import subprocess
+import signal
 import sys
-from importlib.util import find_spec
+import tempfile
+from importlib import import_module
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-import numpy as np
+from results import Settings, machine, save
+from steps import TITLES
+from turns import HERE
+from workloads import WORKLOADS, write_mnist, write_random
 
-from workloads import WORKLOADS, Workload
-
-HERE = Path(__file__).parent
-NAMES = ("nnplug", "floor", "products", "jax", "torch", "sklearn", "thinc")
-TITLES = {"floor": "NumPy by hand", "products": "products alone", "sklearn": "scikit-learn", "torch": "PyTorch"}
-PEERS = ("jax", "torch", "sklearn", "thinc")
-
-
-class Worker:
-    """A contestant's process."""
-
-    def __init__(self, name: str, workload: str) -> None:
-        command = [sys.executable, str(HERE / "worker.py"), name, workload]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.version = self._answer()["version"]
-
-    def _answer(self) -> Any:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
-
-    def ask(self, question: str) -> float:
-        """Send a command and wait for its number."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{question}\n")
-        self._process.stdin.flush()
-        return float(self._answer())
-
-    def stop(self) -> None:
-        """End the process."""
-        self._process.communicate()
-
-
-def measure(work: Workload, names: list[str], rounds: int) -> dict[str, dict[str, Any]]:
-    """Time every contestant on one workload, in turns."""
-    workers = {name: Worker(name, work.name) for name in names}
-    part = max(10, work.steps // rounds)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
-    for worker in workers.values():
-        worker.ask(f"run {max(10, work.steps // 10)}")
-    for _ in range(rounds):
-        for name, worker in workers.items():
-            seconds[name].append(worker.ask(f"run {part}") / part)
-    results = {
-        name: {
-            "version": worker.version,
-            "microseconds": median(seconds[name]) * 1e6,
-            "all": [s * 1e6 for s in seconds[name]],
-            "accuracy": worker.ask("accuracy"),
-        }
-        for name, worker in workers.items()
-    }
-    for worker in workers.values():
-        worker.stop()
-    return results
-
-
-def ratio(results: dict[str, dict[str, Any]], a: str, b: str) -> float:
-    """The median of a's time over b's, round by round."""
-    pairs = zip(results[a]["all"], results[b]["all"], strict=True)
-    return median(x / y for x, y in pairs)
-
-
-def markdown(results: dict[str, dict[str, dict[str, Any]]], names: list[str]) -> str:
-    """The table for people."""
-    lines = ["| us a step | " + " | ".join(TITLES.get(n, n) for n in names) + " | to the floor | to the fastest peer |"]
-    lines.append("| --- |" + " ---: |" * (len(names) + 2))
-    for workload, found in results.items():
-        cells = [f"{found[n]['microseconds']:.0f}" for n in names]
-        peers = [n for n in PEERS if n in found]
-        fastest = min(peers, key=lambda n: found[n]["microseconds"]) if peers else None
-        to_peer = f"{ratio(found, 'nnplug', fastest):.2f} ({fastest})" if fastest else ""
-        title = f"{workload} {WORKLOADS[workload].words}"
-        lines.append(f"| {title} | " + " | ".join(cells) + f" | {ratio(found, 'nnplug', 'floor'):.2f} | {to_peer} |")
-    lines += ["", "Accuracy on the test images after these steps:", ""]
-    learners = [n for n in names if n != "products"]
-    lines.append("| | " + " | ".join(TITLES.get(n, n) for n in learners) + " |")
-    lines.append("| --- |" + " ---: |" * len(learners))
-    for workload, found in results.items():
-        lines.append(f"| {workload} | " + " | ".join(f"{found[n]['accuracy']:.2%}" for n in learners) + " |")
-    versions = sorted({found["version"] for entry in results.values() for found in entry.values()})
-    return "\n".join([*lines, "", machine(), "", "Versions: " + ", ".join(versions) + "."])
-
-
-def machine() -> str:
-    """Where it was measured."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    model = next(
-        (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.processor()
-    )
-    python = f"{platform.system()}; Python {platform.python_version()}"
-    return f"{model}, {os.cpu_count()} cores; {python}; NumPy {np.__version__} with {blas['name']} {blas['version']}."
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
+PARTS = ("steps", "growth", "prediction", "startup", "memory", "late", "flatness")
+LEAST_ROUNDS = 5  # of an epoch each, or 30 steps of W4: at least 2,000 steps of the others, 150 of W4
 
 
 def main() -> None:
-    """Measure and print."""
+    """Read the command line, measure, print, save."""
+    found = {file.stem.removeprefix("with_") for file in HERE.glob("with_*.py")}
+    everybody = [name for name in TITLES if name in found] + sorted(found - TITLES.keys())
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("workloads", nargs="*", default=list(WORKLOADS), metavar="WORKLOAD")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", nargs="*", default=list(NAMES), metavar="NAME", help="contestants to run")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"default: {' '.join(PARTS)}")
     parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--markdown", type=Path, metavar="FILE")
+    parser.add_argument("--rounds", type=int, default=7, help=f"at least {LEAST_ROUNDS} (default: 7)")
+    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, metavar="W", help="default: all")
+    parser.add_argument("--contestants", nargs="+", choices=everybody, metavar="NAME", help=" ".join(everybody))
+    parser.add_argument("--quick", action="store_true", help="a few steps of everything")
     options = parser.parse_args()
-    names = [n for n in options.only if n in ("floor", "products") or find_spec(n) is not None]
-    results = {name: measure(WORKLOADS[name], names, options.rounds) for name in options.workloads}
-    text = markdown(results, names)
-    print(text)
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    if options.rounds < LEAST_ROUNDS:
+        parser.error(f"--rounds: at least {LEAST_ROUNDS}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that contestants, which stand still, are ended too
+
+    with tempfile.TemporaryDirectory() as folder:
+        quick = options.quick
+        settings = Settings(
+            folder=Path(folder),
+            quick=quick,
+            rounds=2 if quick else options.rounds,
+            workloads=options.workloads or (["W1"] if quick else list(WORKLOADS)),
+            contestants=options.contestants or everybody,
+        )
+        if quick:
+            write_random(settings.folder, rows=600)
+        else:
+            write_mnist(settings.folder)
+        for part in options.parts or PARTS:
+            module = import_module(part)
+            found = module.measure(settings)
+            print(f"## {part}\n\n{module.markdown(found)}\n", flush=True)
+            if options.json:
+                save(options.json, part, found)
+    print(machine())
     if options.json:
-        options.json.write_text(json.dumps({"machine": machine(), "results": results}, indent=1))
-    if options.markdown:
-        options.markdown.write_text(text + "\n")
+        save(options.json, "machine", machine())
 
 
 if __name__ == "__main__":

@@ -41,9 +41,10 @@ class Contestant:
         self._outs = [np.empty((n, units), np.float32) for units in work.sizes[1:]]
         self._douts = [np.empty((n, units), np.float32) for units in work.sizes[1:]]
         self._masks = [np.empty((n, units), bool) for units in work.sizes[1:-1]]
+        self._zeros = [np.zeros((n, units), np.float32) for units in work.sizes[1:-1]]
         self._ones = np.ones(n, np.float32)
         self._scores = np.empty((work.sizes[-1], n), np.float32)
-        self._row, self._rows = np.empty(n, np.float32), np.arange(n)
+        self._row, self._rows = np.empty(n, np.float32), np.arange(0, n * work.sizes[-1], work.sizes[-1])
         self._t = 0
         self.losses: list[float] = []
 
@@ -67,10 +68,10 @@ class Contestant:
     def _forward(self, x: Any) -> None:
         last = len(self._params) - 1
         for i, (W, b) in enumerate(self._params):
-            out = np.matmul(x, W, out=self._outs[i])
+            out = x.dot(W, self._outs[i])
             out += b
             if i < last and self._work.activation == "relu":
-                np.maximum(out, 0, out=out)
+                np.maximum(out, self._zeros[i], out=out)
             elif i < last:
                 np.negative(out, out=out)
                 np.exp(out, out=out)
@@ -79,15 +80,18 @@ class Contestant:
             x = out
 
     def _loss(self, y: Any) -> None:
-        s, n = self._scores, len(y)
-        np.copyto(s, self._outs[-1].T)
-        s -= s.max(axis=0, out=self._row)
-        target = s[y, self._rows]
+        s, dscores = self._scores, self._douts[-1]
+        n = len(y)
+        s[...] = self._outs[-1].T
+        row = np.maximum.reduce(s, axis=0, out=self._row)
+        s -= row
+        place = self._rows + y
+        target = self._outs[-1].reshape(-1).take(place)
+        target -= row
         np.exp(s, out=s)
-        total = s.sum(axis=0, out=self._row)
-        dscores = self._douts[-1]
+        total = np.add.reduce(s, axis=0, out=self._row)
         np.divide(s, total, out=dscores.T)
-        dscores[self._rows, y] -= 1
+        dscores.reshape(-1)[place] -= 1
         dscores *= 1 / n
         np.log(total, out=total)
         total -= target
@@ -97,11 +101,11 @@ class Contestant:
         for i in range(len(self._params) - 1, -1, -1):
             dout, below = self._douts[i], self._outs[i - 1] if i else x
             dW, db = self._grads[i]
-            np.matmul(below.T, dout, out=dW)
-            np.matmul(self._ones, dout, out=db)
+            below.T.dot(dout, dW)
+            self._ones.dot(dout, db)
             if i == 0:
                 return
-            dx = np.matmul(dout, self._params[i][0].T, out=self._douts[i - 1])
+            dx = dout.dot(self._params[i][0].T, self._douts[i - 1])
             if self._work.activation == "relu":
                 np.greater(below, 0, out=self._masks[i - 1])
                 dx *= self._masks[i - 1]

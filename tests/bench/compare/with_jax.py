@@ -27,7 +27,10 @@ class Contestant:
         self._batches = batches(len(data["x"]), work.batch_size, rng)
         self._forward = partial(_forward, jax.nn.relu if work.activation == "relu" else jax.nn.sigmoid)
         step = _adam if work.rule == "adam" else _sgd
-        self._step = jax.jit(partial(step, self._forward, work.learning_rate), donate_argnums=(0,))
+        self._compile(partial(step, self._forward, work.learning_rate))
+
+    def _compile(self, step: Any) -> None:
+        self._step = jax.jit(step, donate_argnums=0)
 
     def run(self, steps: int) -> float:
         """Train and return the seconds that the steps took."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from workloads import Workload, batches
+from workloads import Workload, batches, initial
 
 VERSION = "torch"
 
@@ -17,13 +17,15 @@ class Contestant:
     """The usual training loop."""
 
     def __init__(self, work: Workload, data: dict[str, Any]) -> None:
-        torch.manual_seed(0)
+        rng = np.random.default_rng(0)
         layers: list[Any] = []
-        for i, o in zip(work.sizes[:-2], work.sizes[1:-1], strict=True):
-            layers += [torch.nn.Linear(i, o), torch.nn.ReLU() if work.activation == "relu" else torch.nn.Sigmoid()]
-        self._net = torch.nn.Sequential(*layers, torch.nn.Linear(work.sizes[-2], work.sizes[-1]))
+        for W, _ in initial(work.sizes, rng):
+            layers += [torch.nn.Linear(*W.shape), torch.nn.ReLU() if work.activation == "relu" else torch.nn.Sigmoid()]
+            layers[-2].weight.data.copy_(torch.from_numpy(W.T))
+            layers[-2].bias.data.zero_()
+        self._net = torch.nn.Sequential(*layers[:-1])
         self._x, self._y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
-        self._batches = batches(len(data["x"]), work.batch_size, np.random.default_rng(0))
+        self._batches = batches(len(data["x"]), work.batch_size, rng)
         if work.rule == "adam":
             self._rule: Any = torch.optim.Adam(self._net.parameters(), lr=work.learning_rate, fused=True)
         else:
@@ -36,7 +38,8 @@ class Contestant:
         for _ in range(steps):
             index = torch.from_numpy(next(self._batches))
             self._rule.zero_grad(set_to_none=True)
-            loss = loss_of(self._net(self._x[index]), self._y[index])
+            x, y = self._x.index_select(0, index), self._y.index_select(0, index)
+            loss = loss_of(self._net(x), y)
             loss.backward()
             self._rule.step()
             loss.item()

@@ -1,9 +1,10 @@
-"""The work that is timed: four networks on MNIST."""
+"""The work that is timed: networks, and the data they learn from."""
 
 from __future__ import annotations
 
 import gzip
 import os
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,15 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
+SPLITS = ("x", "y", "x_test", "y_test")
+
 
 @frozen
 class Workload:
-    """One network with its update rule and batch size; softmax loss, float32, batches without replacement."""
+    """One network with its update rule and batch size; softmax loss, float32, batches without replacement.
+
+    ``turn`` is the number of steps of a turn: an epoch, where that does not take too long.
+    """
 
     name: str
     sizes: tuple[int, ...]
@@ -22,7 +28,7 @@ class Workload:
     rule: str
     learning_rate: float
     batch_size: int
-    steps: int
+    turn: int = 1
 
     @property
     def words(self) -> str:
@@ -34,27 +40,44 @@ class Workload:
 WORKLOADS = {
     w.name: w
     for w in (
-        Workload("W1", (784, 50, 10), "relu", "sgd", 0.1, 100, 2000),
-        Workload("W2", (784, 128, 64, 10), "sigmoid", "sgd", 0.5, 64, 2000),
-        Workload("W3", (784, 128, 64, 10), "relu", "adam", 1e-3, 128, 2000),
-        Workload("W4", (784, 1024, 1024, 10), "relu", "adam", 1e-3, 256, 150),
+        Workload("W1", (784, 50, 10), "relu", "sgd", 0.1, 100, 600),
+        Workload("W2", (784, 128, 64, 10), "sigmoid", "sgd", 0.5, 64, 937),
+        Workload("W3", (784, 128, 64, 10), "relu", "adam", 1e-3, 128, 468),
+        Workload("W4", (784, 1024, 1024, 10), "relu", "adam", 1e-3, 256, 30),
     )
 }
 
 
-def mnist() -> dict[str, Any]:
-    """The real images as float32 in [0, 1] and their classes; NNPLUG_DATA_DIR says where the files are."""
-    folder = Path(os.environ["NNPLUG_DATA_DIR"]) / "mnist"
+def write_mnist(folder: Path) -> None:
+    """Put the real images, as float32 in [0, 1], and their classes where `read` finds them."""
+    place = os.environ.get("NNPLUG_DATA_DIR")
+    if place is None:
+        sys.exit("NNPLUG_DATA_DIR must name the folder that holds mnist/ with the four files (or look at --quick)")
 
-    def read(name: str, header: int) -> Any:
-        return np.frombuffer(gzip.decompress((folder / name).read_bytes())[header:], np.uint8)
+    def raw(name: str, header: int) -> Any:
+        return np.frombuffer(gzip.decompress((Path(place) / "mnist" / name).read_bytes())[header:], np.uint8)
 
-    return {
-        "x": read("train-images-idx3-ubyte.gz", 16).reshape(-1, 784).astype(np.float32) / np.float32(255),
-        "y": read("train-labels-idx1-ubyte.gz", 8).astype(np.int64),
-        "x_test": read("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 784).astype(np.float32) / np.float32(255),
-        "y_test": read("t10k-labels-idx1-ubyte.gz", 8).astype(np.int64),
-    }
+    for part, end in (("train", ""), ("t10k", "_test")):
+        x = raw(f"{part}-images-idx3-ubyte.gz", 16).reshape(-1, 784)
+        np.save(folder / f"x{end}.npy", x.astype(np.float32) / np.float32(255))
+        np.save(folder / f"y{end}.npy", raw(f"{part}-labels-idx1-ubyte.gz", 8).astype(np.int64))
+
+
+def write_random(folder: Path, rows: int, features: int = 784, test_rows: int = 200) -> None:
+    """Put random numbers in [0, 1) and random classes there: cost does not depend on what is learned."""
+    rng = np.random.default_rng(0)
+    for end, n in (("", rows), ("_test", test_rows)):
+        x = np.lib.format.open_memmap(folder / f"x{end}.npy", "w+", np.float32, (n, features))
+        for start in range(0, n, 100_000):
+            part = x[start : start + 100_000]
+            rng.random(out=part, dtype=np.float32)
+        x.flush()
+        np.save(folder / f"y{end}.npy", rng.integers(0, 10, n))
+
+
+def read(folder: Path, mapped: bool = False) -> dict[str, Any]:
+    """The data that one of the above wrote; ``mapped``: x stays on the disk."""
+    return {name: np.load(folder / f"{name}.npy", "r" if mapped and name == "x" else None) for name in SPLITS}
 
 
 def batches(rows: int, batch_size: int, rng: np.random.Generator) -> Any:

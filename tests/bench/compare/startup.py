@@ -1,4 +1,4 @@
-"""What starting costs, beside `import numpy`: ``python tests/bench/startup.py [ROUNDS]``.
+"""What starting costs, beside `import numpy`.
 
 Every round starts each of them once, in a process of its own, one after the other, so that a machine that is busy for a
 while slows all alike; what is told is the median of the processor's time, which other programs hardly lengthen, and its
@@ -12,14 +12,19 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from statistics import median
 from time import perf_counter
+from typing import Any
 
+from results import Settings, table
+from turns import ratio, spread
+
+ROUNDS = 15
 COUNT = 200
 NUMPY = "import numpy"
 HELP = "nnplug --help"
 BARE = "build a layer"
 CROWDED = f"build a layer, {COUNT} distributions more"
+GROWTH = "a distribution more"
 BUILD = "import nnplug; nnplug.Registry().create('layer', 'relu')"
 COMMANDS = {
     NUMPY: ["-c", "import numpy"],
@@ -59,23 +64,29 @@ def seconds(arguments: list[str], path: str) -> float:
     return (processor_time() - before) or (perf_counter() - started)
 
 
-def main(rounds: int) -> None:
-    """Measure, and print a table."""
+def measure(settings: Settings) -> dict[str, Any]:
+    """The processor's seconds of each, and those that a distribution more adds."""
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     with tempfile.TemporaryDirectory() as folder:
         write_distributions(Path(folder))
-        for number in range(rounds + 1):
+        for number in range((1 if settings.quick else ROUNDS) + 1):
             for name, arguments in COMMANDS.items():
                 taken = seconds(arguments, folder if name == CROWDED else "")
                 if number:  # the first round fills the file system's cache
                     times[name].append(taken)
-    medians = {name: median(values) for name, values in times.items()}
-    print(f"{'':{len(CROWDED)}}    median   times import numpy")
-    for name, value in medians.items():
-        print(f"{name:{len(CROWDED)}}  {value * 1000:5.0f} ms   {value / medians[NUMPY]:.2f}")
-    growth = median(more - bare for more, bare in zip(times[CROWDED], times[BARE], strict=True)) / COUNT
-    print(f"{'a distribution more':{len(CROWDED)}}  {growth * 1000:5.2f} ms")
+    growth = [(more - bare) / COUNT for more, bare in zip(times[CROWDED], times[BARE], strict=True)]
+    return {name: spread(values) for name, values in times.items()} | {GROWTH: spread(growth)}
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+def markdown(found: dict[str, Any]) -> str:
+    """A line for each."""
+    numpy = found[NUMPY]["rounds"]
+    rows = [
+        [
+            f"`{name}`" if name in (NUMPY, HELP) or name.startswith("import") else name,
+            f"{times['median'] * 1000:.{2 if name == GROWTH else 0}f}",
+            "" if name == GROWTH else f"{ratio(times['rounds'], numpy):.2f}",
+        ]
+        for name, times in found.items()
+    ]
+    return table(["", "ms", "times `import numpy`"], rows)

@@ -1,0 +1,141 @@
+"""The folder of a run: claimed by one run, and found again by whoever resumes it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from array import array
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import count
+from math import nan
+from pathlib import Path
+from typing import Any
+
+from nnplug.checkpoint import checkpoints_in
+from nnplug.config import CARRIED_OUT, Experiment, parse, read_toml
+from nnplug.errors import ConfigError, NnplugError, Problem
+from nnplug.history import History
+from nnplug.identity import differences
+from nnplug.options import show
+from nnplug.registry import Registry
+
+CONFIG, MODEL, HISTORY, RESULT = "config.toml", "model.safetensors", "history.json", "result.json"
+
+
+def claim_folder(out: str | Path | None, name: str) -> Path:
+    """Make a new run's folder, so that no other run, even one that starts at this moment, writes into it.
+
+    Raises:
+        NnplugError: the folder that was asked for holds something.
+    """
+    if out is None:
+        for i in count(1):
+            with suppress(FileExistsError):
+                folder = Path("runs") / f"{name}-{i}"
+                folder.mkdir(parents=True)
+                return folder
+    folder = Path(out or ".")
+    if folder.exists() and not folder.is_dir():
+        raise NnplugError(f"{folder} is a file; name a new folder for the run")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.iterdir()):
+        with suppress(FileExistsError):
+            (folder / CONFIG).touch(exist_ok=False)
+            return folder
+    raise NnplugError(f"{folder} exists and is not empty; name a new folder for the run")
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether a run has written its config into a folder; an empty one is from a run that was killed while starting."""
+    path = folder / CONFIG
+    return path.is_file() and path.stat().st_size > 0
+
+
+def config_of(folder: Path) -> Path:
+    """The config of the run in a folder.
+
+    Raises:
+        NnplugError: there is none.
+    """
+    if not has_begun(folder):
+        raise NnplugError(f"{folder} holds no run: there is no {CONFIG} in it")
+    return folder / CONFIG
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether a run has written its result and kept nothing to go on from."""
+    return (folder / RESULT).is_file() and not checkpoints_in(folder)
+
+
+def check_same(folder: Path, experiment: Experiment, registry: Registry, plugins: Registry) -> None:
+    """Refuse to resume a run with another config than it began with, but for how it is carried out.
+
+    Args:
+        folder: the run's folder.
+        experiment: the config it is to go on with.
+        registry: where the names in that config were looked up.
+        plugins: where names are looked up before any ``[plugins]`` table.
+
+    Raises:
+        ConfigError: with every key that differs.
+    """
+    old, old_registry = parse(read_toml(folder / CONFIG), plugins, str(folder / CONFIG))
+    may_change = {f"train.{name}" for name in CARRIED_OUT}
+    found = differences(old_registry.describe(old), registry.describe(experiment))
+    problems = [
+        Problem(path, f"is {show(now)}, but the run in {folder} began with {show(was)}")
+        for path, was, now in found
+        if path not in may_change
+    ]
+    if problems:
+        told = (
+            f"only {', '.join(sorted(may_change))} may change when a run is resumed; name a new folder for another run"
+        )
+        raise ConfigError([*problems, Problem("", told)])
+
+
+def read_history(folder: Path) -> History:
+    """The history of a run that has ended.
+
+    Raises:
+        NnplugError: the file is missing or broken.
+    """
+    content = _read(folder / HISTORY)
+    try:
+        losses = array("d", content.pop("losses"))
+        epochs = [_with_nan(row) for row in content.pop("epochs")]
+        return History(losses=losses, epochs=epochs, **content)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise NnplugError(f"{folder / HISTORY} is no history: {error}") from error
+
+
+def read_results(folder: Path) -> dict[str, dict[str, float]]:
+    """Loss and metrics of each split of a run that has ended.
+
+    Raises:
+        NnplugError: the file is missing or broken.
+    """
+    content = _read(folder / RESULT)
+    try:
+        return {split: _with_nan(content[split]) for split in ("train", "validation", "test") if content[split]}
+    except (TypeError, KeyError, AttributeError) as error:
+        raise NnplugError(f"{folder / RESULT} is no result: {error}") from error
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise NnplugError(f"{path} cannot be read: {error}") from error
+
+
+def _with_nan(row: dict[str, float | None]) -> dict[str, float]:
+    """JSON has no NaN; null stands for it."""
+    return {name: nan if value is None else value for name, value in row.items()}
+
+
+def how_to_go_on(folder: Path, changes: Iterable[str] = ()) -> str:
+    """The command that resumes a run."""
+    words = [word for change in changes for word in ("--set", change)]
+    return shlex.join(["nnplug", "train", "--out", str(folder), "--resume", *words])

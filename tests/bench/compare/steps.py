@@ -1,0 +1,115 @@
+"""Microseconds a training step takes: nnplug, a loop by hand, the products alone, and every peer that is installed.
+
+Every contestant does the same work: gathers batches of rows without replacement, computes the loss and its gradient,
+moves the parameters. Each has a process of its own and warms up for a turn; see `turns` for how they are timed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from results import Settings, figure, table
+from turns import ratio, spread, take_turns, workers
+from workloads import WORKLOADS, Workload
+
+TITLES = {
+    "nnplug": "nnplug",
+    "nnplug_numba": "nnplug, nnplug-numba",
+    "floor": "NumPy by hand",
+    "products": "products alone",
+    "jax": "JAX",
+    "jax_scan": "JAX, scan",
+    "torch": "PyTorch",
+    "torch_compile": "PyTorch, compiled",
+    "sklearn": "scikit-learn",
+}
+BOUNDS = ("floor", "products")  # they learn, if at all, nothing that anybody could use
+BEHIND = 0.02  # of accuracy: who is further behind the best has done something else
+
+Found = dict[str, dict[str, Any]]  # by contestant
+
+
+def measure(settings: Settings) -> dict[str, Found]:
+    """Every workload, with contestants in turns."""
+    return {name: _measure(WORKLOADS[name], settings) for name in settings.workloads}
+
+
+def _measure(work: Workload, settings: Settings) -> Found:
+    steps = 3 if settings.quick else work.turn
+    with workers(settings.contestants, work, settings.folder) as running:
+        for worker in running.values():
+            worker.run(steps)
+        times = take_turns(running, steps, settings.rounds)
+        return {
+            name: spread(times[name])
+            | {
+                "steps": steps * settings.rounds,
+                "version": worker.version,
+                "pools": worker.ask("about"),
+                "accuracy": None if name == "products" else worker.ask("accuracy"),
+            }
+            for name, worker in running.items()
+        }
+
+
+def markdown(found: dict[str, Found]) -> str:
+    """Tables of times, of ratios and of accuracies; what ran."""
+    names = list(dict.fromkeys(name for entry in found.values() for name in entry))
+    parts = [
+        "Microseconds a step, median of the rounds, and the quartiles:",
+        _table(found, names, _time),
+        "nnplug's time divided by theirs, the median of the rounds' ratios (below 1: nnplug is faster):",
+        _table(found, [name for name in names if name != "nnplug"], _ratio),
+        f"Accuracy on the test images then (**!**: over {BEHIND * 100:.0f} points behind the best: not counted):",
+        _table(found, [name for name in names if name != "products"], _accuracy),
+        "\n".join(
+            f"- {workload}: {WORKLOADS[workload].words}; {_steps(entry)} steps" for workload, entry in found.items()
+        ),
+        "\n".join(f"- {_title(name)}: {_about(found, name)}" for name in names),
+    ]
+    return "\n\n".join(parts)
+
+
+def _table(found: dict[str, Found], names: list[str], cell: Callable[[Found, str], str]) -> str:
+    rows = [[_title(name), *[cell(entry, name) if name in entry else "" for entry in found.values()]] for name in names]
+    return table(["", *found], rows)
+
+
+def _title(name: str) -> str:
+    return TITLES.get(name, name.replace("_", " "))
+
+
+def _time(entry: Found, name: str) -> str:
+    low, high = entry[name]["quartiles"]
+    return f"{figure(entry[name]['median'])} ({figure(low)} to {figure(high)})"
+
+
+def _ratio(entry: Found, name: str) -> str:
+    text = f"{ratio(entry['nnplug']['rounds'], entry[name]['rounds']):.2f}" if "nnplug" in entry else ""
+    return f"**{text}**" if name == fastest_peer(entry) else text
+
+
+def _accuracy(entry: Found, name: str) -> str:
+    return f"{entry[name]['accuracy'] * 100:.2f} %{' **!**' if behind(entry, name) else ''}"
+
+
+def behind(entry: Found, name: str) -> bool:
+    """Whether it learned less than it should have after so many steps."""
+    best = max(other["accuracy"] or 0 for other in entry.values())
+    return entry[name]["accuracy"] is not None and entry[name]["accuracy"] < best - BEHIND
+
+
+def fastest_peer(entry: Found) -> str | None:
+    """The fastest contestant that is neither of this house nor a bound."""
+    peers = [name for name in entry if name not in BOUNDS and not name.startswith("nnplug") and not behind(entry, name)]
+    return min(peers, key=lambda name: entry[name]["median"], default=None)
+
+
+def _steps(entry: Found) -> int:
+    return next(iter(entry.values()))["steps"]
+
+
+def _about(found: dict[str, Found], name: str) -> str:
+    about = next(entry[name] for entry in found.values() if name in entry)
+    return f"{about['version']}; {', '.join(about['pools']) or 'no thread pool that tells its name'}"
