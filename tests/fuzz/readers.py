@@ -79,12 +79,17 @@ HEADERS = (
 )
 
 
-def array(rng: Rng, rows: int) -> Array:
+def array(rng: Rng, rows: int, row: tuple[int, ...] | None = None) -> Array:
     """Any numbers, in rows."""
-    shape = (rows, *rng.integers(1, 4, int(rng.integers(0, 3))).tolist())
+    shape = (rows, *(sample_shape(rng) if row is None else row))
     dtype = np.dtype(choose(rng, DTYPES))
     values = rng.integers(0, 2, shape) if dtype.kind == "b" else rng.normal(size=shape) * 50 + 100
     return np.asarray(values.astype(dtype), order=choose(rng, ("C", "F")))
+
+
+def sample_shape(rng: Rng) -> tuple[int, ...]:
+    """The shape of a row."""
+    return tuple(rng.integers(1, 4, int(rng.integers(0, 3))).tolist())
 
 
 def npy(values: Array) -> bytes:
@@ -108,7 +113,7 @@ def with_header(rng: Rng, content: bytes) -> bytes:
         descr = choose(rng, WORDS + DTYPES)
         text = f"{{'descr': {descr!r}, 'fortran_order': {choose(rng, (True, False, 1))!r}, 'shape': {shape!r}, }}"
     header = text.encode() + b" " * int(rng.integers(0, 70)) + b"\n"
-    version = choose(rng, (1, 1, 1, 2, 3, 4))
+    version = choose(rng, (1, 1, 1, 1, 2, 2, 3, 4))
     said = len(header) if rng.random() < 0.9 else length(rng)
     size = struct.pack("<H", said & 0xFFFF) if version == 1 else struct.pack("<I", said & 0xFFFFFFFF)
     return b"\x93NUMPY" + bytes((version, 0)) + size + header + content[-int(rng.integers(1, 200)) :]
@@ -166,7 +171,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfi
 
 def hostile_npz(rng: Rng) -> bytes:
     """A ``.npz`` file whose entries are changed, or the bytes between them, or nothing."""
-    rows, file = int(rng.integers(1, 30)), io.BytesIO()
+    rows, row, file = int(rng.integers(1, 30)), sample_shape(rng), io.BytesIO()
     names = ["x", "y"] if rng.random() < 0.5 else ["x_train", "y_train", "x_test", "y_test"]
     if rng.random() < 0.3:
         names += [choose(rng, NAMES) for _ in range(int(rng.integers(1, 4)))]
@@ -174,9 +179,9 @@ def hostile_npz(rng: Rng) -> bytes:
     with zipfile.ZipFile(file, "w") as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a name may be there twice
         for name in names:
-            content = hostile_npy(rng, rows) if changed and rng.random() < 0.3 else npy(array(rng, rows))
+            content = hostile_npy(rng, rows) if changed and rng.random() < 0.3 else npy(array(rng, rows, row))
             method = choose(rng, METHODS) if rng.random() < 0.2 else zipfile.ZIP_DEFLATED
-            archive.writestr(f"{name}.npy" if rng.random() < 0.97 else name, content, method)
+            archive.writestr(f"{name}.npy" if rng.random() < 0.97 else name or "-", content, method)
     content = file.getvalue()
     if rng.random() < 0.6:
         content = mutate_bytes(rng, content, content)
@@ -373,11 +378,11 @@ CELLS += (
 ENDS = ("\n", "\n", "\n", "\r\n", "\r", "\n\n", "\n \n", "\r\r\n", "\n\r", "")
 
 
-def hostile_table(rng: Rng, delimiter: str) -> str:
+def hostile_table(rng: Rng, delimiter: str, kinds: str) -> str:
     """A table, with cells, columns and line ends as they may come."""
     columns, rows = choose(rng, (1, 2, 2, 3, 5)), int(2 ** rng.uniform(0, 7))
     wrong = choose(rng, (0, 0, 0.002, 0.02, 0.1))
-    end, kinds = choose(rng, ENDS[:5]), choose(rng, ("abc1", "123"))
+    end = choose(rng, ENDS[:5])
     lines = [delimiter.join(f"c{i}" for i in range(columns))]
     for _ in range(rows):
         cells = [f"{rng.normal():.4g}" for _ in range(columns - 1)] + [choose(rng, kinds)]
@@ -400,12 +405,13 @@ def load_csv(rng: Rng, folder: Path) -> str:
     """One table."""
     delimiter = choose(rng, ",,,,,,;\t |é\0")
     encoding = choose(rng, 20 * ("utf-8",) + ("utf-8-sig", "utf-16", "latin-1"))
-    content = hostile_table(rng, delimiter).encode(encoding, "replace")
+    task = choose(rng, ("classification", "regression"))
+    kinds = "abc1" if task == "classification" and rng.random() < 0.5 else "123"
+    content = hostile_table(rng, delimiter, kinds).encode(encoding, "replace")
     if rng.random() < 0.2:
         content = mutate_bytes(rng, content, content)
     (folder / "d.csv").write_bytes(content)
     header, fraction = rng.random() < 0.7, choose(rng, (0.0, 0.0, 0.3))
-    task = choose(rng, ("classification", "regression"))
     options: dict[str, Any] = {"task": task, "header": header, "test": fraction, "delimiter": delimiter}
     options["target"] = choose(rng, (-1,) if rng.random() < 0.8 else (0, 1, "c0", 7, -9))
     if task == "regression" and rng.random() < 0.3:
