@@ -9,7 +9,8 @@ import numpy as np
 
 from nnplug.arena import aligned_empty
 from nnplug.errors import DataError
-from nnplug.order import Order, cut, on_disk, order_of
+from nnplug.mapped import on_disk, read_ahead
+from nnplug.order import Order, cut, order_of
 from nnplug.specs import Array, Batch
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Rows:
                 yield self._slice(slice(i, i + batch_size))
             return
         gather = _Gather(self, min(batch_size, self.rows))
-        for numbers in cut(self.order.epoch(rng, first), batch_size):
+        for numbers in cut(self.order.epoch(rng, first, read_ahead(self.x)), batch_size):
             yield gather(numbers)
 
     def rows_of_batch(self, number: int, batch_size: int, rng: Generator) -> Array:

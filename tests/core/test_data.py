@@ -418,7 +418,7 @@ def test_weights_keep_their_fractions_for_integer_input() -> None:
 
 def held(y: Array, fraction: float, seed: int = 0, **options: Any) -> tuple[list[int], list[int]]:
     """The rows kept and held out."""
-    order = Order(len(y), options.get("size", 1), options.get("blocks"))
+    order = Order(len(y), options.get("size", 1), blocks=options.get("blocks"))
     source = Rows(np.zeros((len(y), 1), F32), y, options.get("weight"), F32, None, order)
     kept, out = hold_out(source, fraction, generator(seed))
     return [int(row) for row in chain(*kept.order.epoch(None))], [int(row) for row in chain(*out.order.epoch(None))]
