@@ -92,10 +92,15 @@ def _files(pattern: Path | str | None) -> list[Path]:
     if pattern is None:
         return []
     path = Path(pattern).expanduser()
-    path = path / "*.npz" if path.is_dir() else path
-    files = [file for file in map(Path, sorted(glob(str(path), recursive=True))) if not file.is_dir()]
+    if path.is_dir():
+        found = list(path.glob("*.npz"))
+        told = f"{path}: the folder holds no .npz file"
+    else:
+        found = [Path(name) for name in glob(str(path), recursive=True)]  # noqa: PTH207  (Path.glob takes no whole path)
+        told = f"{path}: fits no file; the current folder is {Path.cwd()}"
+    files = sorted(file for file in found if not file.is_dir())
     if not files:
-        raise DataError(f"{path}: fits no file; the current folder is {Path.cwd()}")
+        raise DataError(told)
     return files
 
 
