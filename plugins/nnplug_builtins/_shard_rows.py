@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
-from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import frozen
 
-from nnplug import Array, Batch, DataError
+from nnplug import Array, ArraySpec, Batch, DataError
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 WINDOW_BYTES = 2**26  # small shards are read together up to this size, so that their rows are mixed
 
 Arrays = dict[str, Array]  # x, y, and perhaps weight
-Kinds = dict[str, tuple[tuple[int, ...], "np.dtype"]]  # the shape of a row and the dtype, of each
+Specs = dict[str, ArraySpec]  # what one row of each is
 
 
 @frozen
@@ -29,27 +28,27 @@ class Shard:
     Args:
         name: what messages call it.
         rows: how many there are.
-        kinds: what a row of each array is.
-        read: reads x, y and perhaps weight.
+        row: what one row of each array is.
+        read: reads the arrays.
     """
 
     name: str
     rows: int
-    kinds: Kinds
+    row: Specs
     read: Callable[[], Arrays]
 
     @property
     def bytes(self) -> int:
         """The memory that its arrays take."""
-        return self.rows * sum(prod(shape) * dtype.itemsize for shape, dtype in self.kinds.values())
+        return self.rows * sum(spec.size * spec.dtype.itemsize for spec in self.row.values())
 
 
 class ShardRows:
     """The rows of shards as a `Source`: each shard is read when its turn comes, and the next ones while it is used.
 
     The shards of an epoch come in a random order. As many after another as take 64 MiB, or one that takes more, are a
-    window: they are in memory together, and their rows come in a random order. With the window that is read ahead, and
-    while it is put together, up to three of that size are in memory.
+    window: they are in memory together, and their rows come in a random order. The next window is read meanwhile, so
+    that two are in memory, and the shard that is being read.
 
     A batch's arrays are valid until the next batch is asked for.
 
@@ -61,17 +60,17 @@ class ShardRows:
         self._shards = shards
         self.rows = sum(shard.rows for shard in shards)
         first = shards[0]
-        self.sample_shape = first.kinds["x"][0]
+        self.sample_shape = first.row["x"].shape
         for shard in shards:
-            if shard.kinds != first.kinds:
-                raise DataError(f"{shard.name}: {_told(shard)}, but {first.name}: {_told(first)}")
+            if shard.row != first.row:
+                raise DataError(f"{shard.name}: {_told(shard)}; but in {first.name} {_told(first)}")
 
     def batches(self, batch_size: int, rng: Generator | None, start: int = 0) -> Iterator[Batch]:
         """One epoch, from batch ``start`` on; windows before it are not read."""
         order, seed = np.arange(len(self._shards)), None
         if rng is not None:
             order, seed = rng.permutation(len(order)), int(rng.integers(2**63))
-        batch = _Batch(batch_size, self._shards[0].kinds)
+        batch = _Batch(batch_size, self._shards[0].row)
         for number, skipped, arrays in self._windows(order, start * batch_size):
             rows = len(arrays["x"])
             places = np.arange(rows) if seed is None else np.random.default_rng((seed, number)).permutation(rows)
@@ -100,8 +99,8 @@ class ShardRows:
 class _Batch:
     """A batch that is filled from one window or several, in arrays that are used again."""
 
-    def __init__(self, size: int, kinds: Kinds) -> None:
-        self._arrays = {name: np.empty((size, *shape), dtype) for name, (shape, dtype) in kinds.items()}
+    def __init__(self, size: int, row: Specs) -> None:
+        self._arrays = {name: np.empty((size, *spec.shape), spec.dtype) for name, spec in row.items()}
         self._size, self.begun = size, 0
 
     @property
@@ -138,11 +137,17 @@ def _windows(shards: Sequence[Shard]) -> Iterator[list[Shard]]:
 
 def _read(window: Sequence[Shard]) -> Arrays:
     """The arrays of some shards, one after the other."""
-    read = [shard.read() for shard in window]
-    if len(read) == 1:
-        return read[0]
-    return {name: np.concatenate([arrays[name] for arrays in read]) for name in read[0]}
+    if len(window) == 1:
+        return window[0].read()
+    rows = sum(shard.rows for shard in window)
+    joined = {name: np.empty((rows, *spec.shape), spec.dtype) for name, spec in window[0].row.items()}
+    end = 0
+    for shard in window:
+        start, end = end, end + shard.rows
+        for name, array in shard.read().items():
+            joined[name][start:end] = array
+    return joined
 
 
 def _told(shard: Shard) -> str:
-    return ", ".join(f"{name} is {shape} {dtype} a row" for name, (shape, dtype) in shard.kinds.items())
+    return "a row is " + ", ".join(f"{name} {spec}" for name, spec in shard.row.items())

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import reprlib
 from collections.abc import Callable
 from functools import partial
-from glob import glob
+from glob import escape, glob
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from attrs import field, frozen
 from attrs.validators import ge, optional
 
-from nnplug import DataError, DataLoader, Dataset, hookimpl
-from nnplug_builtins._numpy_files import npz_kinds, read_npy, read_npz
-from nnplug_builtins._shard_rows import Arrays, Shard, ShardRows
+from nnplug import ArraySpec, DataError, DataLoader, Dataset, hookimpl, npz_headers, read_npy, read_npz
+from nnplug_builtins._shard_rows import Arrays, Shard, ShardRows, Specs
 
 PARTS = ("x", "y", "weight")
 
@@ -58,47 +58,44 @@ class Shards(DataLoader):
                 else than rows of numbers, or does not fit the others.
         """
         train, validation, test = (_files(pattern) for pattern in (self.path, self.validation, self.test))
-        if both := sorted(set(validation) & set(test)):
+        if both := sorted(validation.keys() & test.keys()):
             raise DataError(f"{both[0]} would be both validation and test; give other patterns")
-        train = [path for path in train if path not in {*validation, *test}]
+        train = {key: path for key, path in train.items() if key not in validation and key not in test}
         if not train:
             raise DataError(f"{self.path}: all of its files are for validation or test, none is left to train on")
         splits = ((train, self.path), (validation, self.validation), (test, self.test))
-        opened = [
-            ShardRows([self._shard(path, str(pattern)) for path in paths]) if paths else None
-            for paths, pattern in splits
-        ]
+        opened = [self._open(list(files.values()), str(pattern)) for files, pattern in splits]
         return Dataset(*opened, classes=self.classes, scale=self.scale)
+
+    def _open(self, files: list[Path], pattern: str) -> ShardRows | None:
+        return ShardRows([self._shard(path, pattern) for path in files]) if files else None
 
     def _shard(self, path: Path, pattern: str) -> Shard:
         if path.suffix == ".npz":
             if self.targets is not None:
                 raise DataError(f"{path}: a .npz file holds the targets itself, as y; leave out the option targets")
-            return _shard(
-                path, npz_kinds(path, partial(_choose, path)), partial(read_npz, path, partial(_choose, path))
-            )
+            choose = partial(_choose, path)
+            return _shard(path, npz_headers(path, choose), partial(read_npz, path, choose))
         if path.suffix != ".npy":
             raise DataError(f"{path}: expected a file whose name ends in .npz or .npy")
         if self.targets is None:
             raise DataError(f"{path}: holds x alone; name the .npy files of y with the option targets")
         files = {"x": path, "y": _beside(path, pattern, self.targets)}
-        mapped = {name: read_npy(file, mapped=True) for name, file in files.items()}
-        kinds = {name: (array.shape, array.dtype) for name, array in mapped.items()}
-        return _shard(path, kinds, lambda: {name: read_npy(file, mapped=False) for name, file in files.items()})
+        mapped = {name: read_npy(file) for name, file in files.items()}
+        specs = {name: ArraySpec(array.shape, array.dtype) for name, array in mapped.items()}
+        return _shard(path, specs, lambda: {name: read_npy(file, mapped=False) for name, file in files.items()})
 
 
-def _files(pattern: Path | str | None) -> list[Path]:
-    """The files that a pattern fits, or the ``.npz`` files of a folder, by name."""
+def _files(pattern: Path | str | None) -> dict[Path, Path]:
+    """The files that a pattern fits, or the ``.npz`` files of a folder, by name; the keys tell whether two are one."""
     if pattern is None:
-        return []
-    path = Path(pattern).expanduser()
-    if path.is_dir():
-        found = list(path.glob("*.npz"))
-        told = f"{path}: the folder holds no .npz file"
-    else:
-        found = [Path(name) for name in glob(str(path), recursive=True)]  # noqa: PTH207  (Path.glob takes no whole path)
-        told = f"{path}: fits no file; the current folder is {Path.cwd()}"
-    files = sorted(file for file in found if not file.is_dir())
+        return {}
+    path = os.path.expanduser(pattern)  # noqa: PTH111  (Path.expanduser raises where nobody has that home)
+    told = f"{path}: fits no file; the current folder is {Path.cwd()}"
+    if os.path.isdir(path):  # noqa: PTH112
+        path, told = os.path.join(escape(path), "*.npz"), f"{path}: the folder holds no .npz file"  # noqa: PTH118
+    found = sorted(Path(name) for name in glob(path, recursive=True))  # noqa: PTH207  (Path.glob takes no whole path)
+    files = {file.resolve(): file for file in found if not file.is_dir()}
     if not files:
         raise DataError(told)
     return files
@@ -107,7 +104,7 @@ def _files(pattern: Path | str | None) -> list[Path]:
 def _choose(path: Path, names: list[str]) -> dict[str, str]:
     for part in PARTS[:2]:
         if part not in names:
-            raise DataError(f"{path}: has no {part}; it holds {', '.join(names) or 'nothing'}")
+            raise DataError(f"{path}: has no {part}; it holds {reprlib.repr(names)}")
     return {part: part for part in PARTS if part in names}
 
 
@@ -119,21 +116,21 @@ def _beside(path: Path, pattern: str, targets: str) -> Path:
     return path.with_name(targets.replace("*", path.name[len(before) : len(path.name) - len(after)]))
 
 
-def _shard(path: Path, kinds: dict[str, tuple[tuple[int, ...], np.dtype[Any]]], read: Callable[[], Arrays]) -> Shard:
+def _shard(path: Path, specs: Specs, read: Callable[[], Arrays]) -> Shard:
     """A shard whose arrays have as many rows each, now and when they are read."""
-    rows = {shape[0] for shape, _ in kinds.values()}
+    rows = {spec.shape[0] for spec in specs.values()}
     if len(rows) > 1:
-        told = ", ".join(f"{name} has {shape[0]}" for name, (shape, _) in kinds.items())
+        told = ", ".join(f"{name} has {spec.shape[0]}" for name, spec in specs.items())
         raise DataError(f"{path}: the numbers of rows differ: {told}")
-    native = {name: (shape[1:], dtype.newbyteorder("=")) for name, (shape, dtype) in kinds.items()}
 
     def checked() -> Arrays:
-        arrays = {name: np.ascontiguousarray(array, native[name][1]) for name, array in read().items()}
-        if {name: array.shape for name, array in arrays.items()} != {name: shape for name, (shape, _) in kinds.items()}:
+        arrays = read()
+        if {name: ArraySpec(array.shape, array.dtype) for name, array in arrays.items()} != specs:
             raise DataError(f"{path}: was changed since training began; leave the files alone while they are read")
-        return arrays
+        return {name: np.ascontiguousarray(array, row[name].dtype) for name, array in arrays.items()}
 
-    return Shard(str(path), rows.pop(), native, checked)
+    row = {name: ArraySpec(spec.shape[1:], spec.dtype.newbyteorder("=")) for name, spec in specs.items()}
+    return Shard(str(path), rows.pop(), row, checked)
 
 
 @hookimpl
