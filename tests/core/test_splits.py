@@ -76,11 +76,11 @@ def test_the_seed_alone_decides_what_is_held_out() -> None:
 
 
 def test_small_training_data_is_converted_once() -> None:
-    """Bytes are scaled in memory ahead of training; what is evaluated stays as it is."""
-    raw = np.full((6, 2), 8, np.uint8), np.arange(6) % 3
+    """What is larger than bytes is scaled in memory ahead of training; what is evaluated stays as it is."""
+    raw = np.full((6, 2), 8, np.uint16), np.arange(6) % 3
     found = opened(Dataset(raw, raw), model(scale=(0.0, 0.5)))
     assert found["train"].x.dtype == np.float32
-    assert found["validation"].x.dtype == np.uint8
+    assert found["validation"].x.dtype == np.uint16
     for source in found.values():
         x, _, _ = next(iter(source.batches(2, None)))
         np.testing.assert_array_equal(x, np.full((2, 2), 4, np.float32))
