@@ -300,6 +300,27 @@ def test_learning_from_shards(tmp_path: Path) -> None:
     assert nnplug.train(config).results["test"]["accuracy"] > 0.93
 
 
+@pytest.mark.usefixtures("small_windows")
+def test_going_on_from_any_step_ends_alike(folder: Path, tmp_path: Path) -> None:
+    """From a checkpoint within a window, at its end or at that of an epoch."""
+
+    def solver(**more: Any) -> nnplug.Solver:
+        model = nnplug.build([{"type": "affine", "units": 3}], input_shape=2, seed=0)
+        data = Shards(folder, validation=folder / "part-4.npz").load()
+        return nnplug.Solver(model, data, update="adam", epochs=3, batch_size=4, **more)
+
+    written = solver(folder=tmp_path / "run", checkpoint_steps=1, keep_checkpoints=100)
+    written.fit()
+    found = list((tmp_path / "run").glob("checkpoints/step-*"))
+    assert len(found) >= 3 * 5 - 1
+    for path in found:
+        resumed = solver()
+        resumed.resume(path)
+        resumed.fit()
+        assert resumed.model.params["affine1.W"].tobytes() == written.model.params["affine1.W"].tobytes()
+        assert resumed.history.losses.tobytes() == written.history.losses.tobytes()
+
+
 def test_registered() -> None:
     """Under the name that the entry point says."""
     assert nnplug_data_loaders() == {"shards": Shards}
