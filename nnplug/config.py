@@ -157,6 +157,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         return parse_toml(content.decode("utf-8-sig"))  # some editors begin files with a byte order mark
     except OSError as error:
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
+    except UnicodeDecodeError as error:
+        told = f"is not valid TOML, which is written in UTF-8; byte {error.start + 1} is not"
+        raise ConfigError([Problem("", told)], str(path)) from None
     except ValueError as error:
         raise ConfigError([Problem("", f"is not valid TOML: {error}")], str(path)) from None
 
@@ -210,6 +213,8 @@ def parse(raw: Mapping[str, Any], registry: Registry, source: str = "") -> tuple
         ConfigError: with everything that is wrong.
     """
     check_size(raw, source=source)
+    if not isinstance(raw, Mapping):
+        raise ConfigError([Problem("", f"expected a table with [data], [model] and so on, got {show(raw)}")], source)
     plugins = convert(raw.get("plugins", {}), PluginsConfig, "plugins", registry, problems=[])
     if plugins is not INVALID:  # if it is, that is told with everything else
         registry = registry.configured(Switches(plugins.prefer, plugins.disable, plugins.only, plugins.autoload))

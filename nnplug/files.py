@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,8 +94,15 @@ def _sync_folder(folder: Path) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files that writers left in a folder of ours when they were killed."""
-    for leftover in folder.glob(f".*.{16 * '[0-9a-f]'}"):
-        leftover.unlink(missing_ok=True)
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if is_leftover(path):
+                path.unlink(missing_ok=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file has a name that `replacing` gives to files that are being written."""
+    return re.fullmatch(r"\..+\.[0-9a-f]{16}", path.name) is not None
 
 
 def json_text(content: Any, indent: int | None = None) -> str:

@@ -36,6 +36,7 @@ from nnplug.runfolder import (
     how_to_go_on,
     read_history,
     read_results,
+    was_killed_while_starting,
 )
 from nnplug.solver import Solver
 from nnplug.specs import Dataset
@@ -132,6 +133,8 @@ def train(
         solver.resume(begun)
     elif resume:
         warnings.warn(f"{out} holds no checkpoint to go on from; training begins at the first step", stacklevel=2)
+    if resume and out is not None and was_killed_while_starting(Path(out)):
+        begun = Path(out)
     folder = solver.run.folder = begun or claim_folder(out, name)
     remove_leftovers(folder)
     remove_leftovers(folder / CHECKPOINTS)

@@ -66,6 +66,6 @@ def called(name: str) -> str:
 
 
 def join(path: str, key: str) -> str:
-    """The path of ``key`` inside ``path``."""
-    key = cut(printable(key))
+    """The path of ``key`` inside ``path``; what is no usual key stands in quotation marks, as in TOML."""
+    key = cut(key) if re.fullmatch(r"[\w-]+", key) else quote(key)
     return f"{path}.{key}" if path else key

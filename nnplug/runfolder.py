@@ -15,6 +15,7 @@ from typing import Any
 from nnplug.checkpoint import checkpoints_in
 from nnplug.config import CARRIED_OUT, Experiment, parse, read_toml
 from nnplug.errors import ConfigError, NnplugError, Problem
+from nnplug.files import is_leftover
 from nnplug.history import History
 from nnplug.identity import differences
 from nnplug.options import show
@@ -50,6 +51,15 @@ def has_begun(folder: Path) -> bool:
     """Whether a run has written its config into a folder; an empty one is from a run that was killed while starting."""
     path = folder / CONFIG
     return path.is_file() and path.stat().st_size > 0
+
+
+def was_killed_while_starting(folder: Path) -> bool:
+    """Whether a folder holds no more than what a run claims it with, an empty config, and perhaps half a config."""
+    try:
+        files = [path for path in folder.iterdir() if not is_leftover(path)]
+        return [path.name for path in files] == [CONFIG] and files[0].stat().st_size == 0
+    except OSError:
+        return False
 
 
 def config_of(folder: Path) -> Path:

@@ -31,6 +31,16 @@ def check_class_scores(who: str, scores: ArraySpec) -> int:
     return scores.shape[0]
 
 
+def check_scores(who: str, scores: Array) -> None:
+    """Accept scores (N, C) of a batch.
+
+    Raises:
+        ShapeError: they have another number of dimensions.
+    """
+    if scores.ndim != 2:
+        check_class_scores(who, ArraySpec(scores.shape[1:], scores.dtype))
+
+
 def check_class_indices(who: str, scores: ArraySpec, targets: Array) -> None:
     """Accept targets (N,) of any integer dtype, each from 0 to C - 1.
 

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from nnplug import Array, ArraySpec, Context, Loss, hookimpl
 from nnplug_builtins._by_class import by_class
-from nnplug_builtins._targets import check_classes
+from nnplug_builtins._targets import check_classes, check_scores
 
 
 @frozen
@@ -63,11 +63,13 @@ class Softmax(Loss):
 
     def predict(self, scores: Array) -> Array:
         """The class of the highest score, (N,)."""
+        check_scores("softmax", scores)
         best: Array = scores.argmax(axis=1)
         return best
 
     def probabilities(self, scores: Array) -> Array:
         """The probability of each class, ``exp(s) / sum(exp(s))``, (N, C)."""
+        check_scores("softmax", scores)
         p: Array = np.exp(scores - scores.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
         return p

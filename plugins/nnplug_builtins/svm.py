@@ -10,7 +10,7 @@ from attrs.validators import gt
 
 from nnplug import Array, ArraySpec, Context, Loss, hookimpl
 from nnplug_builtins._by_class import by_class
-from nnplug_builtins._targets import check_class_indices
+from nnplug_builtins._targets import check_class_indices, check_scores
 
 
 @frozen
@@ -60,6 +60,7 @@ class Svm(Loss):
 
     def predict(self, scores: Array) -> Array:
         """The class of the highest score, (N,)."""
+        check_scores("svm", scores)
         best: Array = scores.argmax(axis=1)
         return best
 

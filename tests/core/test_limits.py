@@ -65,7 +65,7 @@ def test_what_is_let_through(content):
         ({"a": "\ud800"}, "a: is half a character, which no file can hold"),
         (
             {"\x1b[2J\u202e": 1 << 1200},
-            r"\x1b[2J\u202e: is an integer of more than 300 digits, the most that nnplug reads",
+            r"'\x1b[2J\u202e': is an integer of more than 300 digits, the most that nnplug reads",
         ),
     ],
     ids=range(9),

@@ -84,8 +84,8 @@ def test_paths_are_joined_and_printable():
     """Keys come from files that others wrote."""
     assert join("", "model") == "model"
     assert join("model", "l2") == "model.l2"
-    assert join("model", "\x1b[2J") == r"model.\x1b[2J"
-    assert join("", "\x1b[2J") == r"\x1b[2J"
+    assert join("model", "\x1b[2J") == r"model.'\x1b[2J'"
+    assert join("", "two words") == "'two words'"
     assert join("model", "k" * 10**6) == "model." + "k" * 77 + "..."
 
 

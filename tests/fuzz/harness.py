@@ -7,6 +7,7 @@ alone: ``--seed 0 --first 1234 --runs 1``.
 from __future__ import annotations
 
 import argparse
+import re
 import resource
 import signal
 import sys
@@ -96,8 +97,9 @@ def _badly_told(error: NnplugError) -> list[str]:
     told = [f"not printable: {text!r}"] if not all(line.isprintable() for line in text.split("\n")) else []
     if len(text) > 100_000 or not text.strip():
         told.append(f"a message of {len(text)} characters: {text[:200]!r}")
+    ours = re.sub(r"'[^'\n]*'?|\"[^\"\n]*\"?", "", text)  # what is quoted, even if it is cut short, is the file's
     for words in ("recursion depth", "object is not", "Traceback", "codec can't", "pip install"):
-        if words in text:
+        if words in ours:
             told.append(f"the words of a library, {words!r}: {text[:300]!r}")
     return told
 

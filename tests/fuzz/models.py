@@ -29,6 +29,7 @@ from nnplug.config import parse, read_toml, set_value
 DATA = Path(__file__).parents[1] / "data" / "models"
 FILES = [path.read_bytes() for path in sorted(DATA.glob("format-*/*.safetensors"))]
 PRESETS = [path.read_bytes() for path in sorted(Path(__file__).parents[2].glob("plugins/*/presets/*.toml"))]
+LONG = 5_000  # characters of a config that is written as TOML
 SMALL = 100_000  # numbers that a sample or a layer's output may have if the model is to predict here
 LAYERS = ("affine", "relu", "leaky_relu", "sigmoid", "tanh", "dropout", "flatten", "chain", "tracker", "conv2d")
 LAYERS += ("batch_norm", "max_pool2d")
@@ -98,7 +99,7 @@ def made_up_model(rng: Rng) -> bytes:
     config = {"format": 1, "model": table, "input_shape": shape, "dtype": dtype, "seed": 0, "plugins": {text(rng): "1"}}
     header: dict[str, Any] = {"__metadata__": {"nnplug": dumps(config)}}
     data = b""
-    with contextlib.suppress(NnplugError, ValueError):  # the latter: what no reader of JSON takes
+    with contextlib.suppress(NnplugError, ValueError, RecursionError):  # the latter two: what no reader of JSON takes
         draft = draw_up(json.loads(dumps(table)), json.loads(dumps(shape)), {"seed": 0, "dtype": dtype}, REGISTRY)
         specs = [(placed.path, placed.spec.shape, dtype) for placed in draft.layout.params]
         specs += [(path, spec.shape, np.dtype(spec.dtype or dtype).name) for path, spec in draft.layout.state.items()]
@@ -178,17 +179,19 @@ def config(rng: Rng, folder: Path) -> str:
         raw = read_toml(folder / "c.toml")
     elif kind == "toml":
         raw["model"]["layers"] = made_up_layers(rng)
+        if len(dumps(raw)) > LONG:  # the writer of TOML takes the square of it in time
+            return "config: none"
         try:
             (folder / "c.toml").write_text(tomlkit.dumps(json.loads(dumps(raw))), encoding="utf-8")
         except (ValueError, RecursionError):  # TOML has no null, and our own tools have limits, too
             return "config: none"
         raw = read_toml(folder / "c.toml")
     elif kind == "table":
-        raw = (
-            json.loads(dumps(mutate_json(rng, raw)))
-            if rng.random() < 0.5
-            else {**raw, "model": {"layers": [junk(rng)]}}
-        )
+        changed = mutate_json(rng, raw) if rng.random() < 0.5 else {**raw, "model": {"layers": [junk(rng)]}}
+        try:
+            raw = json.loads(dumps(changed))
+        except (ValueError, RecursionError):  # what no reader of JSON takes
+            return "config: none"
     else:
         key = choose(
             rng, ("model.layers[0].units", "seed", "train.epochs", str(text(rng)), "a." * int(rng.integers(300)))

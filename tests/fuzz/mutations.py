@@ -151,12 +151,14 @@ def mutate_json(rng: Rng, value: Any) -> Any:
 
 def _mutate(rng: Rng, value: Any) -> Any:
     """Change something at this place, or further down."""
+    if isinstance(value, Pairs):
+        return value
     if not isinstance(value, dict | list) or not value or rng.random() < 0.15:
         return _near(rng, value) if rng.random() < 0.5 else junk(rng)
     keys = list(value) if isinstance(value, dict) else list(range(len(value)))
     key = choose(rng, keys)
     kind = rng.integers(14)
-    if isinstance(value, Pairs) or kind > 5:
+    if kind > 5:
         value[key] = _mutate(rng, value[key])
     elif kind == 0:
         del value[key]
