@@ -187,7 +187,7 @@ def agree(data: Dataset, loader: Csv, content: bytes) -> None:
     targets = loader.target if isinstance(loader.target, tuple) else (loader.target,)
     apart = {index(target) for target in (*targets, *loader.ignore)}
     x, y = data.train
-    assert x.tolist() == [[float(row[i]) for i in range(width) if i not in apart] for row in rows]
+    assert x.tolist() == [[float(row[i].strip()) for i in range(width) if i not in apart] for row in rows]
     if loader.task == "classification":
         assert [data.class_names[i] for i in y] == [row[index(targets[0])].strip() for row in rows]
     else:
