@@ -6,8 +6,8 @@ First, one epoch of a 784-128-64-10 network, batches of 128, on uint8 rows in a 
 takes no space on the disk, but is read like any other) with a tenth held out; the process's anonymous memory (RssAnon:
 mapped pages are the system's to take back) is looked at from outside, twenty times a second. Then the steps a second,
 as ``--json`` tells them: of a million rows in memory, of the same rows mapped and shuffled by blocks, and in shards of
-16 MB, in turn, with the files' pages in the system's cache. The exit code is 1 if any but the first took 400 MB, or was
-more than a tenth slower. Linux only; some 1.6 GB of space in DIR.
+16 MB, in turn, with the files' pages in the system's cache. The exit code is 1 if any but the rows in memory took
+400 MB, or the mapped rows were more than a tenth slower. Linux only; some 1.6 GB of space in DIR.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def measure_memory(folder: Path, rows: int) -> bool:
 
 
 def measure_speed(folder: Path, steps: int, rounds: int) -> bool:
-    """Steps a second, in turn; whether rows on the disk are fast enough and take little memory."""
+    """Steps a second, in turn; whether mapped rows are fast enough, and rows on the disk take little memory."""
     files = write_rows(folder, "real", ROWS, sparse=False)
     shards = write_shards(folder, files)
     contestants = {
@@ -144,7 +144,8 @@ def measure_speed(folder: Path, steps: int, rounds: int) -> bool:
             f"{name:9} {median(found):6.0f} steps a second, {median(ratios):.3f} times those in memory "
             f"({min(ratios):.3f} to {max(ratios):.3f}); at most {memory[name]:.0f} MB of anonymous memory"
         )
-        fine &= name == "in memory" or (median(ratios) >= LIMIT_RATIO and memory[name] < LIMIT_MB)
+        fine &= name != "mapped" or median(ratios) >= LIMIT_RATIO
+        fine &= name == "in memory" or memory[name] < LIMIT_MB
     print(f"medians of {rounds} runs of {steps:,} steps each")
     return fine
 
