@@ -725,6 +725,7 @@ def test_every_built_in_with_defaults_survives_describe(kind, name):
         "chain": {"layers": ["relu"]},
         "arrays": {"path": "x"},
         "csv": {"path": "x", "task": "regression"},
+        "shards": {"path": "x"},
         "step": {"milestones": [3, 5]},
     }
     component = registry.create(kind, {"type": name, **required.get(name, {})})
