@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from io import BufferedReader, BytesIO, FileIO
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, Literal
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
@@ -212,8 +213,18 @@ def _refusing(where: object, fault: str = "cannot be read") -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise DataError(f"{where}: {fault}: {_short(reason)}") from error
+        raise DataError(f"{where}: {fault}: {_short(_reason(error))}") from error
+
+
+def _reason(error: Exception) -> object:
+    """What went wrong, without what only programmers care for."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it has a name in no encoding that we know"
+    if isinstance(error, TokenError):
+        return error.args[0]  # the place is one in the header, not in the file
+    return error.strerror if isinstance(error, OSError) and error.strerror else error
 
 
 def _short(what: object) -> str:

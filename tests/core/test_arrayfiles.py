@@ -166,7 +166,10 @@ UNREADABLE = "cannot be read: "
 )
 def test_hostile_npy_files(npy: Callable[[bytes], Path], content: bytes, problem: str, mapped: bool) -> None:
     """The header is believed as far as the file's size bears it out, and parsed as far as arrays of numbers need it."""
-    assert refusal(npy(content), mapped=mapped).startswith(problem)
+    text = refusal(npy(content), mapped=mapped)
+    assert text.startswith(problem)
+    assert "recursion" not in text
+    assert "('EOF" not in text
 
 
 def test_a_long_file_that_says_little(npy: Callable[[bytes], Path]) -> None:
@@ -368,6 +371,13 @@ def test_names_cannot_drive_the_terminal(npz: Path, headers: bool) -> None:
     """Wherever a message quotes one."""
     assert refusal(zipped(npz, ("\x1b[2J\n.npy", b"text")), headers).startswith(r"\x1b[2J\n: cannot be read: ")
     assert "\\x1b" in refusal(zipped(npz, *2 * [("\x1b[2J\n.npy", b"text")]), headers)
+
+
+def test_names_in_no_encoding(npz: Path) -> None:
+    """They claim to be in UTF-8."""
+    content = zipped(npz, ("é.npy", saved(X))).read_bytes()
+    npz.write_bytes(content.replace("é".encode(), b"\xff\xff"))
+    assert refusal(npz) == "is no .npz file: it has a name in no encoding that we know"
 
 
 @READERS
