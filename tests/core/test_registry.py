@@ -726,7 +726,6 @@ def test_every_built_in_with_defaults_survives_describe(kind, name):
         "arrays": {"path": "x"},
         "shards": {"path": "x"},
         "csv": {"path": "x", "task": "regression"},
-        "shards": {"path": "x"},
         "step": {"milestones": [3, 5]},
     }
     component = registry.create(kind, {"type": name, **required.get(name, {})})
