@@ -11,6 +11,7 @@ import numpy as np
 
 from nnplug.config import CARRIED_OUT
 from nnplug.errors import CheckpointError, DataError
+from nnplug.naming import cut, join, printable
 from nnplug.options import show
 from nnplug.rows import Rows
 from nnplug.specs import Source
@@ -60,7 +61,7 @@ def fingerprint(source: Source) -> dict[str, Any]:
     return {
         "rows": source.rows,
         "arrays": [f"{tuple(values.shape)} {values.dtype}" for values in arrays],
-        "some rows": digest.hexdigest(),
+        "sample": digest.hexdigest(),
     }
 
 
@@ -68,7 +69,7 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, 
     """Where two tables differ: path, old value, new value; None where there is no value."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in {**old, **new}:
-            yield from differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+            yield from differences(old.get(key), new.get(key), join(path, key))
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for i, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from differences(one, other, f"{path}[{i}]")
@@ -92,8 +93,9 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         )
     for name, version in old["versions"].items():
         if new["versions"].get(name, version) != version:
+            was, now = (cut(printable(str(versions["versions"][name]))) for versions in (old, new))
             warnings.warn(
-                f"{name} was {version} when the checkpoint was written and is {new['versions'][name]} now; "
+                f"{join('', name)} was {was} when the checkpoint was written and is {now} now; "
                 "training may not go on exactly as it would have",
                 stacklevel=2,
             )

@@ -67,5 +67,5 @@ def called(name: str) -> str:
 
 def join(path: str, key: str) -> str:
     """The path of ``key`` inside ``path``; what is no usual key stands in quotation marks, as in TOML."""
-    key = cut(key) if re.fullmatch(r"[\w-]+", key) else quote(key)
+    key = cut(key) if re.fullmatch(r"[\w./-]+", key) else quote(key)
     return f"{path}.{key}" if path else key

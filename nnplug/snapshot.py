@@ -73,6 +73,8 @@ def check(solver: Solver, content: Mapping[str, Any], stored: Mapping[str, Store
     """
     compare(content, solver.identity)
     step, epoch, start = content["step"], content["epoch"], content["epoch_start"]
+    if content["updates"] != step:
+        raise CheckpointError(f"{show(content['updates'])} updates in {show(step)} steps cannot be")
     if not (0 <= start <= step < solver.run.total_steps and len(content["epochs"]) == epoch):
         raise CheckpointError(f"step {show(step)} in epoch {show(epoch)} is no place to go on from")
     wanted = {**_arrays(solver), "losses": np.empty(step)}

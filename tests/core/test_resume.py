@@ -368,8 +368,8 @@ def test_how_a_run_is_carried_out_may_change(changes: dict[str, Any], step_3: Pa
     ("change", "told"),
     [
         (lambda x, y: (x[:-1], y[:-1]), r"train.rows was 32 and is 31"),
-        (lambda x, y: (x.astype("float32").astype("float64"), y), r"\w+.some rows was '\w{32}' and is '\w{32}'"),
-        (lambda x, y: (x, np.where(np.arange(40) == 3, (y + 1) % 3, y)), r"\w+.some rows was"),
+        (lambda x, y: (x.astype("float32").astype("float64"), y), r"\w+.sample was '\w{32}' and is '\w{32}'"),
+        (lambda x, y: (x, np.where(np.arange(40) == 3, (y + 1) % 3, y)), r"\w+.sample was"),
         (lambda x, y: (x, y.astype("int32")), r"train.arrays\[1\] was '\(40,\) int64' and is '\(40,\) int32'"),
         (lambda x, y: (x, y, np.ones(40)), r"train.arrays was .* and is"),
         (lambda x, y: Dataset((x, y), test=(x, y)), r"test was None and is"),
