@@ -111,7 +111,7 @@ def _reason(error: Exception) -> str:
         raise error  # requests' errors are OSErrors; others are a mistake of ours
     if isinstance(error.__context__, ReadTimeoutError):
         return f"nothing came for {TIMEOUT[1]:g} seconds"
-    if isinstance(error, kinds.HTTPError):
+    if isinstance(error, kinds.HTTPError) and error.response is not None:
         code = error.response.status_code
         return f"{code} {responses.get(code, '')}".rstrip()
     told = {
@@ -124,5 +124,5 @@ def _reason(error: Exception) -> str:
         kinds.ConnectionError: "no connection, or it broke off",
         kinds.ChunkedEncodingError: "no connection, or it broke off",
     }
-    known = (text for kind, text in told.items() if isinstance(error, kind))
+    known = (text for kind, text in told.items() if issubclass(type(error), kind))
     return next(known, f"no sensible answer ({type(error).__name__})")
