@@ -81,8 +81,7 @@ def read_checkpoint(path: Path, check: Check) -> dict[str, Any]:
     except CheckpointError as error:
         raise CheckpointError(f"{name} cannot be used: {error}") from error
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        told = cut(printable(f"{type(error).__name__}: {error}"))
-        raise CheckpointError(f"{name} cannot be used: it contradicts itself ({told})") from error
+        raise CheckpointError(f"{name} cannot be used: it contradicts itself") from error
 
 
 def _header(file: TensorFile) -> str:

@@ -105,7 +105,7 @@ def put(solver: Solver, snapshot: Mapping[str, Any]) -> None:
         states = [(kind, dict(state)) for kind, state in snapshot["callbacks"]]
         solver.best.restore(snapshot["best"], model.network.buffers)
     except Exception as error:  # whatever a generator says of a state that is none
-        raise CheckpointError(f"the checkpoint contradicts itself: {type(error).__name__}: {error}") from error
+        raise CheckpointError("the checkpoint contradicts itself") from error
     _copy(snapshot, _arrays(solver))
     model.streams.restore(snapshot["streams"])
     run.step, run.epoch = snapshot["step"], snapshot["epoch"]

@@ -196,7 +196,7 @@ def config(rng: Rng, folder: Path) -> str:
         key = choose(
             rng, ("model.layers[0].units", "seed", "train.epochs", str(text(rng)), "a." * int(rng.integers(300)))
         )
-        set_value(raw, f"{key.replace('pip', '')}={dumps(junk(rng))}")  # what the user typed is told as it is
+        set_value(raw, f"{key}={dumps(junk(rng))}".replace("pip", ""))  # what the user typed is told as it is
     experiment, registry = parse(raw, REGISTRY, "c.toml")
     facts = {"seed": experiment.seed, "dtype": experiment.dtype}
     draw_up(experiment.model, None if experiment.model.input_shape else [1, 28, 28], facts, registry)

@@ -29,7 +29,7 @@ def test_killed_runs_end_as_if_they_had_not_been() -> None:
     assert "6 runs" in done.stdout
 
 
-@pytest.mark.parametrize("script", ["models.py", "readers.py"])
+@pytest.mark.parametrize("script", ["models.py", "readers.py", "checkpoints.py"])
 def test_hostile_files_end_well_or_with_an_error_of_ours(script: str) -> None:
     """Some hundred of them: ``python tests/fuzz/models.py --runs 20000`` does more."""
     seed = int(np.random.default_rng().integers(10**6))
