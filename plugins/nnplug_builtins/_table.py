@@ -85,7 +85,7 @@ class Table:
 
     def _not_empty(self, lines: Lines) -> Iterator[str]:
         """The lines of the table's body, without the empty ones that it may begin with."""
-        body = dropwhile(str.isspace, self._whole_rows(lines))
+        body = dropwhile(_is_empty, self._whole_rows(lines))
         first = next(body, None)
         if first is None:
             raise DataError(f"{self.path}: has no rows")
@@ -172,6 +172,11 @@ def _fault(cell: str, role: Role) -> str:
     if not is_number(cell):
         return f"{reprlib.repr(cell)} is no number"
     return "" if isfinite(float(cell)) else f"{reprlib.repr(cell)} is not finite"
+
+
+def _is_empty(line: str) -> bool:
+    """Whether a line holds nothing; one of blanks or tabs holds cells."""
+    return not line.strip("\r\n")
 
 
 def _plausible(field: Array) -> Any:

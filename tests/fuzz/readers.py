@@ -176,10 +176,11 @@ def load_csv(rng: Rng, folder: Path) -> str:
 
 def agree(data: Dataset, loader: Csv, content: bytes) -> None:
     """What was read is what Python's csv and float read."""
-    text = content.decode("utf-8-sig")
-    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=loader.delimiter, strict=True))
-    rows = [row for row in rows[int(loader.header) :] if row]
-    names, width = next(csv.reader(io.StringIO(text, newline=""), delimiter=loader.delimiter)), len(rows[0])
+    text, limit = content.decode("utf-8-sig"), csv.field_size_limit(1 << 23)
+    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=loader.delimiter, strict=True))
+    csv.field_size_limit(limit)  # it is everybody's
+    rows = [row for row in lines[int(loader.header) :] if row]
+    names, width = lines[0], len(rows[0])
 
     def index(wanted: str | int) -> int:
         return [name.strip() for name in names].index(wanted) if isinstance(wanted, str) else wanted % width
@@ -191,7 +192,7 @@ def agree(data: Dataset, loader: Csv, content: bytes) -> None:
     if loader.task == "classification":
         assert [data.class_names[i] for i in y] == [row[index(targets[0])].strip() for row in rows]
     else:
-        values = [[float(row[index(target)]) for target in targets] for row in rows]
+        values = [[float(row[index(target)].strip()) for target in targets] for row in rows]
         assert y.tolist() == (values if isinstance(loader.target, tuple) else [row[0] for row in values])
 
 

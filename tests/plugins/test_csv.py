@@ -260,7 +260,8 @@ def test_text_that_is_not_in_utf8(path: Path) -> None:
         ("", True, "the first line is empty"),
         ("\n1,2\n", False, "the first line is empty"),
         ("x,y\n", True, "has no rows"),
-        ("x,y\n\n  \n", True, "has no rows"),
+        ("x,y\n\n\r\n", True, "has no rows"),
+        ("x,y\n\n  \n", True, "line 3: 1 cell, expected 2"),
         ("x;y\n1;2\n", True, "no column is left for the features; is ',' its delimiter?"),
     ],
 )

@@ -135,3 +135,14 @@ def test_rows_before_and_after_a_quote_are_all_read(path: Path) -> None:
     data = Csv(path, task="classification", ignore=("note",)).load()
     assert data.train[0][:, 0].tolist() == list(range(3000))
     assert data.train[1].tolist() == np.repeat([0, 1, 0], 1000).tolist()
+
+
+@pytest.mark.parametrize("before", [b"", b"1\t2\n"])
+def test_a_line_of_blanks_is_a_row(path: Path, before: bytes) -> None:
+    """Only an empty line is passed over: of cells that are lost somebody wants to know, in the first row, too."""
+    line = 3 if before else 2
+    text = refusal(write(path, b"a\tb\n", before, b"\t\n3\t4\n"), "regression", delimiter="\t")
+    assert text.startswith(f"line {line}, column 'a': the cell is empty; ")
+    assert refusal(write(path, b"a\tb\n", before, b" \n3\t4\n"), "regression", delimiter="\t") == (
+        f"line {line}: 1 cell, expected 2"
+    )
