@@ -5,23 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import sqrt
 
-import numpy as np
-
 from nnplug import Array, Step
-from nnplug_numba._kernel import kernel
-from nnplug_numba._subnormal import without_subnormal
-
-
-@kernel
-def _step(
-    w: Array, dw: Array, m: Array, v: Array, beta1: float, beta2: float, eps: float, rate: float, keep: float
-) -> None:
-    number = w.dtype.type
-    b1, b2, small, step, kept = number(beta1), number(beta2), number(eps), number(rate), number(keep)
-    for i in range(w.size):
-        m[i] = without_subnormal(b1 * m[i] + dw[i])
-        v[i] = without_subnormal(b2 * v[i] + dw[i] * dw[i])
-        w[i] = kept * w[i] - m[i] / (np.sqrt(v[i]) + small) * step
+from nnplug_numba._load import kernels
 
 
 def adam_step(
@@ -41,4 +26,4 @@ def adam_step(
     m_scale = (1 - beta1) / (1 - beta1**step.t)
     v_scale = sqrt((1 - beta2) / (1 - beta2**step.t))
     rate = step.learning_rate * m_scale / v_scale
-    _step(w, dw, slots["m"], slots["v"], beta1, beta2, eps / v_scale, rate, keep)
+    kernels().adam_step(w, dw, slots["m"], slots["v"], beta1, beta2, eps / v_scale, rate, keep)

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from nnplug import Array, Step, UpdateRule, hookimpl
 from nnplug_builtins.adagrad import AdaGrad as BuiltIn
-from nnplug_numba._root import root_step
+from nnplug_numba._load import kernels
 
 
 @frozen
@@ -17,11 +17,13 @@ class AdaGrad(BuiltIn):
 
         cache = cache + dw**2
         w     = w - learning_rate * dw / (sqrt(cache) + eps)
+
+    The slot is shared with the built-in: either goes on from the other's checkpoint.
     """
 
     def apply(self, w: Array, dw: Array, slots: Mapping[str, Array], step: Step) -> None:
         """Update ``w`` and the cache in place."""
-        root_step(w, dw, slots["cache"], 1.0, self.eps, step.learning_rate)
+        kernels().root_step(w, dw, slots["cache"], 1.0, self.eps, step.learning_rate)
 
 
 @hookimpl

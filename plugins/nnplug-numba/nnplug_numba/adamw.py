@@ -13,7 +13,7 @@ from nnplug_numba._adam import adam_step
 
 @frozen
 class AdamW(BuiltIn):
-    """AdamW, in one pass over the parameters; otherwise the built-in, whose slots it shares.
+    """AdamW, in one pass over the parameters; otherwise the built-in.
 
         w = w - learning_rate * weight_decay * w                    (weights, not biases)
 

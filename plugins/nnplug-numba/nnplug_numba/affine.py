@@ -6,23 +6,7 @@ from attrs import frozen
 
 from nnplug import Array, Context, Layer, Params, hookimpl
 from nnplug_builtins.affine import Affine as BuiltIn
-from nnplug_numba._kernel import kernel
-
-
-@kernel
-def _add_bias(out: Array, b: Array) -> None:
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            out[i, j] += b[j]
-
-
-@kernel
-def _sum_rows(dout: Array, db: Array) -> None:
-    for j in range(dout.shape[1]):
-        db[j] = 0
-    for i in range(dout.shape[0]):
-        for j in range(dout.shape[1]):
-            db[j] += dout[i, j]
+from nnplug_numba._load import kernels
 
 
 @frozen
@@ -34,7 +18,7 @@ class Affine(BuiltIn):
         W, b = params["W"], params["b"]
         n = len(x)
         out = x.reshape(n, len(W)).dot(W, ctx.empty((n, len(b)), W.dtype))
-        _add_bias(out, b)
+        kernels().add_bias(out, b)
         return out, x
 
     def backward(self, params: Params, grads: Params, cache: Array, dout: Array, ctx: Context) -> Array | None:
@@ -42,7 +26,7 @@ class Affine(BuiltIn):
         x, W = cache, params["W"]
         rows = x.reshape(len(x), len(W))
         rows.T.dot(dout, grads["W"])
-        _sum_rows(dout, grads["b"])
+        kernels().sum_rows(dout, grads["b"])
         if not ctx.need_dx:
             return None
         return dout.dot(W.T, ctx.empty(rows.shape, W.dtype)).reshape(x.shape)

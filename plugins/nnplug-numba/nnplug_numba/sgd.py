@@ -7,24 +7,17 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from nnplug import Array, Step, UpdateRule, hookimpl
-from nnplug_builtins.sgd import SGD as BuiltIn
-from nnplug_numba._kernel import kernel
-
-
-@kernel
-def _step(w: Array, dw: Array, rate: float) -> None:
-    step = w.dtype.type(rate)
-    for i in range(w.size):
-        w[i] -= step * dw[i]
+from nnplug_builtins import sgd
+from nnplug_numba._load import kernels
 
 
 @frozen
-class SGD(BuiltIn):
+class SGD(sgd.SGD):
     """Stochastic gradient descent, ``w = w - learning_rate * dw``, in one pass; otherwise the built-in."""
 
     def apply(self, w: Array, dw: Array, slots: Mapping[str, Array], step: Step) -> None:
         """Update ``w`` in place."""
-        _step(w, dw, step.learning_rate)
+        kernels().sgd_step(w, dw, step.learning_rate)
 
 
 @hookimpl

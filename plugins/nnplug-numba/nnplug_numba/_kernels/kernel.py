@@ -11,7 +11,7 @@ from numba import njit
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# a * b + c may be one instruction; sums keep their order, NaN and infinity their meaning. Divisions by zero do not raise.
+# a * b + c may be one instruction; sums keep their order, NaN and infinity their meaning; 1 / 0 is infinite, as NumPy's.
 OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
 
 

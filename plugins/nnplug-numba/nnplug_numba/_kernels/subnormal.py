@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nnplug_numba._kernel import kernel
+from nnplug_numba._kernels.kernel import kernel
 
 
 @kernel
