@@ -11,8 +11,8 @@ from numba import njit
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# a * b + c may be one instruction; sums keep their order, NaN and infinity their meaning; 1 / 0 is infinite, as NumPy's.
-OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
+# a * b + c may be one instruction. Sums keep their order, NaN and infinity their meaning, and 1 / 0 is infinite.
+OPTIONS: Any = {"fastmath": {"contract"}, "error_model": "numpy", "nogil": True}
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
