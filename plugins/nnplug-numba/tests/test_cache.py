@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nnplug_numba
 import pytest
+
+import nnplug_numba
 
 CODE = """
 import numpy as np

@@ -6,6 +6,7 @@ from math import log
 
 import numpy as np
 import pytest
+
 from nnplug_numba._kernels.exp import two_to_the
 from nnplug_numba._kernels.kernel import kernel
 

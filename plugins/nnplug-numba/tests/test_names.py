@@ -60,7 +60,7 @@ def trained(tmp_path_factory):
 def test_training_gives_the_same_network(trained):
     """To rounding."""
     right = nnplug.train(CONFIG).model
-    assert type(trained.model.layer.layers[0]).__module__ == "nnplug_numba.affine"
+    assert type(trained.model.network.layer.layers[0]).__module__ == "nnplug_numba.affine"
     for path, values in right.params.items():
         np.testing.assert_allclose(trained.model.params[path], values, rtol=1e-3, atol=1e-4, err_msg=path)
 
@@ -69,7 +69,7 @@ def test_a_saved_model_has_bare_names_and_loads_without_the_plugin(trained, with
     """With no numba in sight."""
     assert b"nnplug-numba:" not in trained.model_path.read_bytes()
     model = nnplug.load(trained.model_path, registry=without)
-    assert type(model.layer.layers[0]).__module__ == "nnplug_builtins.affine"
+    assert type(model.network.layer.layers[0]).__module__ == "nnplug_builtins.affine"
     x = np.random.default_rng(0).random((20, 64), np.float32)
     np.testing.assert_allclose(model.scores(x), trained.model.scores(x), rtol=1e-4, atol=1e-5)
 
@@ -79,7 +79,7 @@ def test_so_does_the_config_of_a_run(trained, without):
     text = (trained.model_path.parent / "config.toml").read_text(encoding="utf-8")
     assert "nnplug-numba:" not in text
     again = nnplug.train(trained.model_path.parent / "config.toml", registry=without)
-    assert type(again.model.layer.layers[0]).__module__ == "nnplug_builtins.affine"
+    assert type(again.model.network.layer.layers[0]).__module__ == "nnplug_builtins.affine"
 
 
 def run(code, **env):

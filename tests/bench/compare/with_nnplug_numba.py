@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import nnplug
+import nnplug_numba  # noqa: F401  (where it is not installed, preferring it would change nothing)
 import with_nnplug
 
 VERSION = "nnplug-numba"

@@ -1,7 +1,8 @@
 """The exponential function as plain arithmetic, which the processor can do on many numbers at once.
 
 A kernel that calls ``np.exp`` computes one number after the other: numba knows no exponential for vectors. This one
-takes a quarter of the time that NumPy's takes for an array, and is off by at most one and a half units in the last place.
+takes a quarter of the time that NumPy's takes for an array, and is off by at most one and a half units in the last
+place.
 """
 
 from __future__ import annotations
