@@ -69,7 +69,7 @@ def _indented(body: str) -> tuple[str, str]:
     """What belongs to a section, without its indentation, and what comes after it."""
     lines = body.splitlines()
     end = next((i for i, line in enumerate(lines) if line and not line.startswith(" ")), len(lines))
-    return inspect.cleandoc("\n".join(lines[:end])), "\n".join(lines[end:])
+    return textwrap.dedent("\n".join(lines[:end])).strip(), "\n".join(lines[end:])
 
 
 def _items(section: str) -> str:

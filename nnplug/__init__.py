@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnplug.arrayfiles import read_npy, read_npz
+    from nnplug.arrayfiles import npz_headers, read_npy, read_npz
     from nnplug.builder import build
     from nnplug.chain import Chain
     from nnplug.context import Context
@@ -84,6 +84,7 @@ _HOME = {
     "load": "nnplug.loading",
     "load_data": "nnplug.loading",
     "norm_error": "nnplug.gradcheck",
+    "npz_headers": "nnplug.arrayfiles",
     "numerical_gradient": "nnplug.gradcheck",
     "offline": "nnplug.paths",
     "read_npy": "nnplug.arrayfiles",
@@ -153,6 +154,7 @@ __all__ = [
     "load",
     "load_data",
     "norm_error",
+    "npz_headers",
     "numerical_gradient",
     "offline",
     "read_npy",

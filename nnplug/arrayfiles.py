@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from io import BufferedReader, BytesIO, FileIO
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from tokenize import TokenError
+from typing import IO, Any, Literal
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
@@ -21,7 +22,7 @@ from attrs import frozen
 from nnplug.errors import DataError
 from nnplug.naming import printable
 from nnplug.paths import data_file
-from nnplug.specs import Array
+from nnplug.specs import Array, ArraySpec
 
 HEADER = 1 << 12  # bytes; an array of numbers needs a hundred or two
 PIECE = 1 << 17  # bytes unpacked at a time: small enough to stay in the processor's cache
@@ -71,20 +72,30 @@ def read_npz(path: Path | str, choose: Callable[[list[str]], Mapping[str, str]])
     """
     path = data_file(path)
     with _open(path) as archive:
-        entries = [(info.filename.removesuffix(".npy"), info) for info in archive.infolist()]
-        names = [name for name, _ in entries]
-        chosen = choose(names)
-        for name in chosen:
-            if names.count(name) != 1:
-                raise DataError(f"{path}: holds {names.count(name)} arrays called {name!r}, expected one")
-        wanted = [(name, info) for name, info in entries if name in chosen]
-        size, limit = sum(info.file_size for _, info in wanted), max(SMALL, RATIO * path.stat().st_size)
-        if size > limit:
-            raise DataError(
-                f"{path}: would unpack to {size} bytes, and a file of this size may to {limit}; "
-                "if they are all meant, save the arrays unpacked, with numpy.savez"
-            )
-        return {chosen[name]: _unpack(f"{path}: {printable(name)}", archive, info) for name, info in wanted}
+        return {called: _unpack(where, archive, info) for called, where, info in _chosen(path, archive, choose)}
+
+
+def npz_headers(path: Path | str, choose: Callable[[list[str]], Mapping[str, str]]) -> dict[str, ArraySpec]:
+    """Shape and dtype of some arrays of a ``.npz`` file, without reading the arrays.
+
+    Args:
+        path: the file; ``~`` is expanded.
+        choose: is given the names in the file, and says which to look at and under what name to return them.
+
+    Returns:
+        The shape, of which the first axis is rows, and the dtype, in the byte order that the file has.
+
+    Raises:
+        DataError: as `read_npz` would, as far as a header and the table of contents tell.
+    """
+    path = data_file(path)
+    specs = {}
+    with _open(path) as archive:
+        for called, where, info in _chosen(path, archive, choose):
+            with _member(where, archive, info) as file:
+                header = _Header.read(where, file.read(HEADER), info.file_size)
+            specs[called] = ArraySpec(header.shape, header.dtype)
+    return specs
 
 
 @frozen
@@ -150,13 +161,40 @@ def _open(path: Path) -> Iterator[ZipFile]:
         yield archive
 
 
-def _unpack(where: str, archive: ZipFile, info: ZipInfo) -> Array:
-    """One array, in memory that grows as the bytes arrive."""
+def _chosen(
+    path: Path, archive: ZipFile, choose: Callable[[list[str]], Mapping[str, str]]
+) -> list[tuple[str, str, ZipInfo]]:
+    """What to call each chosen array, what messages call it, and its entry; in the order of the file."""
+    entries = [(info.filename.removesuffix(".npy"), info) for info in archive.infolist()]
+    names = [name for name, _ in entries]
+    chosen = choose(names)
+    for name in chosen:
+        if names.count(name) != 1:
+            raise DataError(f"{path}: holds {names.count(name)} arrays called {name!r}, expected one")
+    wanted = [(chosen[name], f"{path}: {printable(name)}", info) for name, info in entries if name in chosen]
+    size, limit = sum(info.file_size for _, _, info in wanted), max(SMALL, RATIO * path.stat().st_size)
+    if size > limit:
+        raise DataError(
+            f"{path}: would unpack to {size} bytes, and a file of this size may to {limit}; "
+            "if they are all meant, save the arrays unpacked, with numpy.savez"
+        )
+    return wanted
+
+
+@contextmanager
+def _member(where: str, archive: ZipFile, info: ZipInfo) -> Iterator[IO[bytes]]:
+    """An entry, opened."""
     if info.flag_bits & ENCRYPTED:
         raise DataError(f"{where}: is encrypted; NumPy's own files are not")
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise DataError(f"{where}: is packed in a way that NumPy does not use (method {info.compress_type})")
     with _refusing(where), archive.open(info) as file:
+        yield file
+
+
+def _unpack(where: str, archive: ZipFile, info: ZipInfo) -> Array:
+    """One array, in memory that grows as the bytes arrive."""
+    with _member(where, archive, info) as file:
         beginning = file.read(HEADER)
         header = _Header.read(where, beginning, info.file_size)
         data, size = bytearray(beginning[header.start :]), info.file_size - header.start
@@ -175,8 +213,18 @@ def _refusing(where: object, fault: str = "cannot be read") -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise DataError(f"{where}: {fault}: {_short(reason)}") from error
+        raise DataError(f"{where}: {fault}: {_short(_reason(error))}") from error
+
+
+def _reason(error: Exception) -> object:
+    """What went wrong, without what only programmers care for."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it has a name in no encoding that we know"
+    if isinstance(error, TokenError):
+        return error.args[0]  # the place is one in the header, not in the file
+    return error.strerror if isinstance(error, OSError) and error.strerror else error
 
 
 def _short(what: object) -> str:

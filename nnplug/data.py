@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnplug.errors import DataError
-from nnplug.order import on_disk
+from nnplug.mapped import on_disk
 from nnplug.rows import Rows, Scale, rescale
 from nnplug.specs import Array, ArraySpec, Batch, Source
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import secrets
-import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from nnplug import DataError, offline
+from nnplug_builtins._published import Published
+from nnplug_builtins._transfer import LIMIT, transfer
 
-TIMEOUT = (10.0, 30.0)  # seconds to connect, and without a byte arriving
 
+def fetch(files: Mapping[str, Published], folder: Path, mirrors: Sequence[str]) -> None:
+    """Download ``files`` into ``folder``, each from the first mirror that serves the published one.
 
-def fetch(files: Mapping[str, str], folder: Path, mirrors: Sequence[str]) -> None:
-    """Download ``files`` into ``folder``, each from the first mirror that serves it with the right MD5 sum.
-
-    A file appears under its name when it is complete and verified; one that is there already is replaced. What fails
-    leaves nothing behind but the files that were complete before it.
+    A file appears under its name when it is complete and verified, so any number of processes may do this at once: each
+    downloads what it finds missing, and either's file is the same. What fails leaves nothing behind but the files that
+    were complete before it; what is killed leaves a ``.part``, which a later download of the file removes.
 
     Args:
-        files: MD5 sums by file name.
+        files: what each file must be, by its name.
         folder: where the files go; made if it does not exist.
-        mirrors: addresses that end in a slash, the preferred one first.
+        mirrors: addresses that end in a slash, the preferred one first; one that served a file is asked first for the
+            next.
 
     Raises:
         DataError: downloads are forbidden (`nnplug.offline`), the folder cannot be written, or no mirror serves one
@@ -34,54 +37,63 @@ def fetch(files: Mapping[str, str], folder: Path, mirrors: Sequence[str]) -> Non
             f"file{'s' if len(files) > 1 else ''} there, point NNPLUG_DATA_DIR to a folder that has "
             f"{folder.name}/ with the data, or unset NNPLUG_OFFLINE"
         )
-    for name, md5 in files.items():
+    for i, (name, published) in enumerate(files.items()):
         problems = []
         for mirror in mirrors:
-            problem = _fetch_from(mirror + name, folder / name, md5)
-            if problem is None:
+            problem = _fetch_from(mirror + name, folder / name, published)
+            if not problem:
+                mirrors = [mirror, *(other for other in mirrors if other != mirror)]
                 break
             problems.append(f"{mirror}{name}: {problem}")
         else:
             raise DataError(
-                f"{folder}: {name} could not be downloaded ({'; '.join(problems)}): "
-                f"try again later, or put the file there yourself"
+                f"{folder}: {name} could not be downloaded ({'; '.join(problems)}): try again later, "
+                f"put {', '.join([*files][i:])} there by hand, or point NNPLUG_DATA_DIR to a folder that has "
+                f"{folder.name}/ with the data; with NNPLUG_OFFLINE=1 no download is tried"
             )
 
 
-def md5_sum(path: Path) -> str:
-    """The MD5 sum of a file, as 32 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _fetch_from(url: str, target: Path, md5: str) -> str | None:
-    """Download one file from one address; return what is wrong with that address, or None."""
-    import pooch
-    from requests import RequestException
-
-    # Some servers label a .gz file as compressed text, and it would be unpacked on the way.
-    download = pooch.HTTPDownloader(
-        progressbar=sys.stderr.isatty(), chunk_size=1 << 16, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}
-    )
+def _fetch_from(url: str, target: Path, published: Published) -> str:
+    """Download one file from one address; return what is wrong with that address, if anything is."""
     part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            download(url, str(part), None)
-            found = md5_sum(part)
-            if found != md5:
-                return f"wrong file, its MD5 sum is {found} and should be {md5}"
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except (RequestException, ValueError) as error:
-        return _reason(error)
+        _sweep(target)
+        if published.is_at(target):
+            return ""  # another process has put it there in the meantime
+        with part.open("xb") as file:
+            problem = transfer(url, file, published.size)
+            file.flush()
+            os.fsync(file.fileno())
+        if problem:
+            return problem
+        fault = published.fault(part)
+        if fault:
+            return f"wrong file, {fault}"
+        _put(part, target, published)
     except OSError as error:
-        raise DataError(f"{target.parent}: cannot be written: {error}") from error
-    return None
+        raise DataError(
+            f"{target.parent}: cannot be written: {error.strerror or error}; "
+            "mend that, or point NNPLUG_DATA_DIR to a folder that can be"
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+    return ""
 
 
-def _reason(error: Exception) -> str:
-    """What went wrong, in a few words: the messages of requests fill a screen."""
-    response = getattr(error, "response", None)
-    return type(error).__name__ if response is None else f"{response.status_code} {response.reason}"
+def _put(part: Path, target: Path, published: Published) -> None:
+    try:
+        part.replace(target)
+    except PermissionError:
+        # Another process was faster, and has the file open (on Windows) or owns it (in a folder that many write to).
+        if not published.is_at(target):
+            raise
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed downloads of the file left behind. A live one is written to more often than that."""
+    with suppress(OSError):
+        for part in target.parent.glob(f"{target.name}.*.part"):
+            if time.time() - part.stat().st_mtime > LIMIT:
+                part.unlink()

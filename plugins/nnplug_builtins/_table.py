@@ -141,7 +141,8 @@ class Table:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
                 yield Lines(file, self.path)
         except UnicodeDecodeError as error:
-            raise DataError(f"{self.path}: is not in UTF-8 ({error}); save it in UTF-8") from error
+            fault = f"is not in UTF-8 (byte 0x{error.object[error.start]:02x} is out of place)"
+            raise DataError(f"{self.path}: {fault}; save it in UTF-8") from error
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error
 

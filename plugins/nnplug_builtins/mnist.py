@@ -7,18 +7,31 @@ from pathlib import Path
 import numpy as np
 from attrs import frozen
 
-from nnplug import Array, DataError, DataLoader, Dataset, data_dir, hookimpl
-from nnplug_builtins._download import fetch, md5_sum
+from nnplug import Array, DataError, DataLoader, Dataset, data_dir, data_file, hookimpl
+from nnplug_builtins._download import fetch
 from nnplug_builtins._idx import read_idx
+from nnplug_builtins._published import Published
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
 
-# The published MD5 sum of each file, and the sum of what it unpacks to.
-SUMS = {
-    "train-images-idx3-ubyte": ("f68b3c2dcbeaaa9fbdd348bbdeb94873", "6bbc9ace898e44ae57da46a324031adb"),
-    "train-labels-idx1-ubyte": ("d53e105ee54ea40749a09fcbcd1e9432", "a25bea736e30d166cdddb491f175f624"),
-    "t10k-images-idx3-ubyte": ("9fb629c4189551a2d022fa330f9573f3", "2646ac647ad5339dbf082846283269ea"),
-    "t10k-labels-idx1-ubyte": ("ec29112dd5afa0611ce80d1b7f02629c", "27ae3e4e09519cfbb04c329615203637"),
+# Each file as it was published, and what it unpacks to.
+FILES = {
+    "train-images-idx3-ubyte": (
+        Published(9912422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+        Published(47040016, "6bbc9ace898e44ae57da46a324031adb"),
+    ),
+    "train-labels-idx1-ubyte": (
+        Published(28881, "d53e105ee54ea40749a09fcbcd1e9432"),
+        Published(60008, "a25bea736e30d166cdddb491f175f624"),
+    ),
+    "t10k-images-idx3-ubyte": (
+        Published(1648877, "9fb629c4189551a2d022fa330f9573f3"),
+        Published(7840016, "2646ac647ad5339dbf082846283269ea"),
+    ),
+    "t10k-labels-idx1-ubyte": (
+        Published(4542, "ec29112dd5afa0611ce80d1b7f02629c"),
+        Published(10008, "27ae3e4e09519cfbb04c329615203637"),
+    ),
 }
 
 
@@ -49,7 +62,7 @@ class Mnist(DataLoader):
             DataError: a file is missing and cannot be downloaded, or is not the published one.
         """
         folder = data_dir() / "mnist"
-        missing = {f"{name}.gz": SUMS[name][0] for name in SUMS if _find(folder, name) is None}
+        missing = {f"{name}.gz": FILES[name][0] for name in FILES if _find(folder, name) is None}
         if missing:
             fetch(missing, folder, MIRRORS)
         return Dataset(
@@ -68,23 +81,22 @@ class Mnist(DataLoader):
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / f"{name}.gz", folder / name) if path.exists()), None)
+    try:
+        return next((path for path in (folder / f"{name}.gz", folder / name) if path.exists()), None)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
 def _verified(folder: Path, name: str) -> Path:
     """The file called ``name``, which is there, if it is the published one."""
-    path = _find(folder, name) or folder / name
-    packed, unpacked = SUMS[name]
-    expected = packed if path.suffix == ".gz" else unpacked
+    path = data_file(_find(folder, name) or folder / name)
+    packed, unpacked = FILES[name]
     try:
-        found = md5_sum(path)
+        fault = (packed if path.suffix == ".gz" else unpacked).fault(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    if found != expected:
-        raise DataError(
-            f"{path}: not the published file, its MD5 sum is {found} and should be {expected}: "
-            f"replace it, or remove it to have it downloaded"
-        )
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    if fault:
+        raise DataError(f"{path}: not the published file, {fault}: replace it, or remove it to have it downloaded")
     return path
 
 

@@ -188,7 +188,7 @@ def test_integers_are_not_cut(value: float, dtype: str) -> None:
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_converting_ahead_changes_no_number(shuffled: bool) -> None:
     """Scaled once in memory or batch by batch: the same bytes, subsets included."""
-    x = generator().integers(0, 256, (40, 5), np.uint8)
+    x = generator().integers(0, 256, (40, 5), np.uint16)
     lazy = Rows(x, np.arange(40), None, F32, (127.0, 1 / 128)).subset(np.arange(3, 37))
     ready = lazy.converted()
     assert ready.x.dtype == F32
@@ -197,15 +197,32 @@ def test_converting_ahead_changes_no_number(shuffled: bool) -> None:
         np.testing.assert_array_equal(a[1], b[1])
 
 
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "uint8", "uint16", "int32", "int64", "float16", "float32", "float64"]
+)
+@pytest.mark.parametrize("scale", [(0.0, 1 / 255), (100.0, 0.1)])
+def test_scaling_is_one_subtraction_and_one_product(dtype: str, scale: tuple[float, float]) -> None:
+    """Rounded as NumPy rounds them: what the model's dtype cannot hold is subtracted from before it is cast."""
+    x = (generator().integers(0, 2**28, 99) if dtype in ("int32", "int64", "float64") else np.arange(99)).astype(dtype)
+    offset, factor = np.float32(scale[0]), np.float32(scale[1])
+    expected = ((x - offset) if offset else x).astype(F32) * factor
+    out = np.full(99, np.nan, F32)
+    assert rescale(x, F32, scale, out) is out
+    assert out.tobytes() == rescale(x, F32, scale).tobytes()
+    np.testing.assert_array_max_ulp(out, expected, 1)
+
+
 def test_large_ready_and_mapped_data_is_not_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Data stays where it is if it is ready, on disk, or too large."""
-    ready = rows()
-    assert ready.converted() is ready
+    """Data stays where it is if it is ready, made of bytes, on disk, or too large."""
+    for still in (rows(), Rows(np.zeros((4, 2), np.uint8), np.arange(4), None, F32, (0.0, 0.5))):
+        assert still.converted() is still
+    turned = Rows(np.zeros((2, 4), np.uint8).T, np.arange(4), None, F32, (0.0, 0.5)).converted()
+    assert turned.x.flags.c_contiguous
     np.save(tmp_path / "x.npy", np.zeros((4, 2), np.uint8))
     mapped = Rows(np.load(tmp_path / "x.npy", mmap_mode="r"), np.arange(4), None, F32, None)
     assert mapped.converted() is mapped
     monkeypatch.setattr("nnplug.rows.CONVERT_UP_TO", 100)
-    large = Rows(np.zeros((26, 1), np.uint8), np.arange(26), None, F32, None)
+    large = Rows(np.zeros((26, 1), np.uint16), np.arange(26), None, F32, None)
     assert large.converted() is large
 
 
@@ -418,7 +435,7 @@ def test_weights_keep_their_fractions_for_integer_input() -> None:
 
 def held(y: Array, fraction: float, seed: int = 0, **options: Any) -> tuple[list[int], list[int]]:
     """The rows kept and held out."""
-    order = Order(len(y), options.get("size", 1), options.get("blocks"))
+    order = Order(len(y), options.get("size", 1), blocks=options.get("blocks"))
     source = Rows(np.zeros((len(y), 1), F32), y, options.get("weight"), F32, None, order)
     kept, out = hold_out(source, fraction, generator(seed))
     return [int(row) for row in chain(*kept.order.epoch(None))], [int(row) for row in chain(*out.order.epoch(None))]

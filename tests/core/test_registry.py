@@ -724,6 +724,7 @@ def test_every_built_in_with_defaults_survives_describe(kind, name):
         "affine": {"units": 2},
         "chain": {"layers": ["relu"]},
         "arrays": {"path": "x"},
+        "shards": {"path": "x"},
         "csv": {"path": "x", "task": "regression"},
         "step": {"milestones": [3, 5]},
     }

@@ -76,11 +76,11 @@ def test_the_seed_alone_decides_what_is_held_out() -> None:
 
 
 def test_small_training_data_is_converted_once() -> None:
-    """Bytes are scaled in memory ahead of training; what is evaluated stays as it is."""
-    raw = np.full((6, 2), 8, np.uint8), np.arange(6) % 3
+    """What is larger than bytes is scaled in memory ahead of training; what is evaluated stays as it is."""
+    raw = np.full((6, 2), 8, np.uint16), np.arange(6) % 3
     found = opened(Dataset(raw, raw), model(scale=(0.0, 0.5)))
     assert found["train"].x.dtype == np.float32
-    assert found["validation"].x.dtype == np.uint8
+    assert found["validation"].x.dtype == np.uint16
     for source in found.values():
         x, _, _ = next(iter(source.batches(2, None)))
         np.testing.assert_array_equal(x, np.full((2, 2), 4, np.float32))
@@ -276,7 +276,7 @@ def test_a_solver_evaluates_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
 def source(y: Any, index: Any = None) -> Rows:
     """Training rows with these targets."""
     y = np.asarray(y)
-    return Rows(np.zeros((len(y), 2)), y, None, np.dtype("float32"), None, Order(len(y), 1, index))
+    return Rows(np.zeros((len(y), 2)), y, None, np.dtype("float32"), None, Order(len(y), blocks=index))
 
 
 @pytest.mark.parametrize("y", [[0, 0, 0, 1], [0, 1, 2, 2, 2, 2], [2, 0, 2, 2], [5], [1, 1, 3, 3, 3, 7]])
@@ -296,11 +296,10 @@ def test_only_training_rows_are_counted() -> None:
     np.testing.assert_allclose(found, [1.5, 0.75])  # type: ignore[arg-type]
 
 
-def test_classes_of_mapped_rows_are_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_classes_of_mapped_rows_are_counted_in_pieces() -> None:
     """However the pieces fall, and whichever classes they hold."""
-    monkeypatch.setattr("nnplug.order.WINDOW", 2)
     y = np.array([0] * 12 + [3] * 5 + [1] * 3)
-    rows = Rows(np.zeros((20, 2)), y, None, np.dtype("float32"), None, Order(20, 3))
+    rows = Rows(np.zeros((20, 2)), y, None, np.dtype("float32"), None, Order(20, 3, 2))
     np.testing.assert_allclose(class_weights("balanced", rows), [20 / 36, 20 / 9, 0, 20 / 15])  # type: ignore[arg-type]
 
 

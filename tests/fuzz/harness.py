@@ -91,13 +91,18 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
+def unquoted(text: str) -> str:
+    """A message without what it quotes, even if that is cut short: those are the words of a file."""
+    return re.sub(r"'[^'\n]*'?|\"[^\"\n]*\"?", "", text)
+
+
 def _badly_told(error: NnplugError) -> list[str]:
     """What is wrong with an error's message, whatever else is right."""
     text = str(error)
     told = [f"not printable: {text!r}"] if not all(line.isprintable() for line in text.split("\n")) else []
     if len(text) > 100_000 or not text.strip():
         told.append(f"a message of {len(text)} characters: {text[:200]!r}")
-    ours = re.sub(r"'[^'\n]*'?|\"[^\"\n]*\"?", "", text)  # what is quoted, even if it is cut short, is the file's
+    ours = unquoted(text)
     for words in ("recursion depth", "object is not", "Traceback", "codec can't", "pip install"):
         if words in ours:
             told.append(f"the words of a library, {words!r}: {text[:300]!r}")

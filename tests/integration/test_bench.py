@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-COMPARE = Path(__file__).parents[1] / "bench" / "compare"
+BENCH = Path(__file__).parents[1] / "bench"
+COMPARE = BENCH / "compare"
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "speed.md"
 OWN = ("nnplug", "floor", "products")  # the others need libraries that only a comparison needs
 PARTS = ("steps", "growth", "prediction", "startup", "memory", "late", "flatness")
@@ -84,3 +85,13 @@ def test_a_page_without_a_place_is_left_alone(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "has no place for machine: <!-- speed: NAME -->" in done.stderr
     assert page.read_text(encoding="utf-8") == "# Nothing here\n"
+
+
+def test_memory_is_measured_of_data_that_may_be_larger(tmp_path: Path) -> None:
+    """A small file here; the limit is far above what it takes. What was written is taken away."""
+    done = run(BENCH / "larger_than_memory.py", "--rows", "5000", "--rounds", "0", "--folder", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = done.stdout.splitlines()
+    assert first.startswith("5,000 rows, 0.0 GB mapped: 36 steps in ")
+    assert 10 < int(second.partition("at most ")[2].partition(" MB")[0]) < 400
+    assert list(tmp_path.iterdir()) == []

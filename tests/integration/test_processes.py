@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+UNIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows does not fork")
 SCRIPT = '''
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -45,4 +48,49 @@ def test_spawned_workers_take_components_of_a_notebook(tmp_path):
     script = tmp_path / "search.py"
     script.write_text(SCRIPT, encoding="utf-8")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+PARALLEL = """
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import nnplug
+
+LAYERS = [{"type": "affine", "units": 512}, "relu", {"type": "affine", "units": 2}]
+SEEN = []
+
+class Watch(nnplug.Callback):
+    def step(self, run):
+        SEEN.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+def train(seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.random((512, 64)), rng.integers(0, 2, 512)
+    model = nnplug.build(LAYERS, input_shape=64, seed=seed)
+    history = nnplug.Solver(model, (x, y), epochs=1, batch_size=256, callbacks=[Watch()]).fit()
+    return list(history.losses), max(SEEN)
+
+if __name__ == "__main__":
+    with threadpool_limits(1):
+        here = [train(seed)[0] for seed in range(4)]  # the library's threads have run when processes are forked
+    with ProcessPoolExecutor(
+        2, mp_context=get_context(sys.argv[1]), initializer=threadpool_limits, initargs=(1,)
+    ) as pool:
+        found = list(pool.map(train, range(4)))
+    assert [losses for losses, _ in found] == here, found
+    assert [threads for _, threads in found] == [1] * 4, found
+"""
+
+
+@pytest.mark.parametrize("start", ["spawn", pytest.param("fork", marks=UNIX)])
+def test_parallel_runs_keep_to_one_thread_each(start, tmp_path):
+    """However processes begin: they give what one gives, and a bound on the matrix library's threads stays."""
+    script = tmp_path / "search.py"
+    script.write_text(PARALLEL, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script), start], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nnplug import Dataset, data_dir
-from nnplug_builtins.mnist import SUMS, Mnist
+from nnplug_builtins.mnist import FILES, Mnist
 
 pytestmark = pytest.mark.mnist
 
@@ -83,7 +83,7 @@ def test_unpacked_files_do_as_well(folder: Path, tmp_path: Path, monkeypatch: py
     """Files that somebody unpacked have sums of their own."""
     expected = Mnist().load()
     (tmp_path / "mnist").mkdir()
-    for name in SUMS:
+    for name in FILES:
         (tmp_path / "mnist" / name).write_bytes(gzip.decompress((folder / f"{name}.gz").read_bytes()))
     monkeypatch.setenv("NNPLUG_DATA_DIR", str(tmp_path))
     data = Mnist().load()

@@ -1,0 +1,165 @@
+"""Runs that are resumed by their folder: what they go on from, what is refused."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define
+
+import nnplug
+from nnplug import Callback, CheckpointError, ConfigError, NnplugError, Run
+from nnplug.checkpoint import checkpoints_in
+from nnplug.runfolder import was_killed_while_starting
+
+DIGITS: dict[str, Any] = {
+    "data": {"type": "digits"},
+    "model": {"layers": [{"type": "affine", "units": 10}]},
+    "update": {"type": "adam", "learning_rate": 0.01},
+    "train": {"epochs": 2, "batch_size": 128, "validation": 0.1, "checkpoint_steps": 4},
+}
+
+
+@define
+class Interrupt(Callback):
+    """Presses Ctrl-C after one step."""
+
+    at: int = 0
+
+    def step(self, run: Run) -> None:
+        """Press it."""
+        if run.step == self.at:
+            signal.raise_signal(signal.SIGINT)
+
+
+def bytes_of(result: nnplug.TrainResult) -> tuple[bytes, list[float]]:
+    """Parameters and losses."""
+    return result.model.network.buffers.vector.tobytes(), list(result.history.losses)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> nnplug.TrainResult:
+    """The run that nobody interrupts."""
+    return nnplug.train(DIGITS, out=tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """The folder of a run that was interrupted after its ninth step."""
+    result = nnplug.train(DIGITS, out=tmp_path / "run", callbacks=[Interrupt(at=9)])
+    assert result.history.signal == signal.SIGINT
+    assert [path.stem for path in checkpoints_in(result.folder)] == ["step-9", "step-8"]
+    return result.folder
+
+
+def test_an_interrupted_run_goes_on_by_its_folder(stopped: Path, whole: nnplug.TrainResult) -> None:
+    """To the same bytes; then its checkpoints are gone."""
+    result = nnplug.train(DIGITS, out=stopped, resume=True)
+    assert bytes_of(result) == bytes_of(whole)
+    assert result.results == whole.results
+    assert checkpoints_in(stopped) == []
+    assert sorted(path.name for path in stopped.iterdir()) == sorted(path.name for path in whole.folder.iterdir())
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "empty", "foreign"])
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_taken(
+    damage: str, stopped: Path, whole: nnplug.TrainResult
+) -> None:
+    """Whatever happened to the newest."""
+    path = checkpoints_in(stopped)[0]
+    content = bytearray(path.read_bytes())
+    if damage == "bit":
+        content[-100] ^= 1
+    path.write_bytes({"cut": content[:-100], "bit": content, "empty": b"", "foreign": b"PK" + content}[damage])
+    with pytest.warns(UserWarning, match=r"step-9\.safetensors .*; going on from step-8\.safetensors instead$"):
+        result = nnplug.train(DIGITS, out=stopped, resume=True)
+    assert bytes_of(result) == bytes_of(whole)
+
+
+def test_where_no_checkpoint_is_good_nothing_is_lost(stopped: Path) -> None:
+    """It is an error, and the files stay."""
+    for path in checkpoints_in(stopped):
+        path.write_bytes(b"x")
+    with pytest.raises(CheckpointError, match=r"step-9\.safetensors .*; .*step-8\.safetensors "):
+        nnplug.train(DIGITS, out=stopped, resume=True)
+    assert len(checkpoints_in(stopped)) == 2
+
+
+def test_another_config_is_refused_by_its_keys(stopped: Path) -> None:
+    """What decides the course may not change; how often checkpoints are written may."""
+    with pytest.raises(ConfigError) as caught:
+        nnplug.train(DIGITS, changes=["train.epochs=3", "seed=1"], out=stopped, resume=True)
+    *differing, advice = str(caught.value).splitlines()
+    assert sorted(differing) == [
+        f"seed: is 1, but the run in {stopped} began with 0",
+        f"train.epochs: is 3, but the run in {stopped} began with 2",
+    ]
+    assert advice.startswith("only train.checkpoint_seconds, train.checkpoint_steps, train.keep_checkpoints")
+    nnplug.train(DIGITS, changes=["train.checkpoint_steps=1"], out=stopped, resume=True)
+
+
+def test_a_run_that_has_ended_is_given_back(whole: nnplug.TrainResult) -> None:
+    """With a warning, and no step."""
+    with pytest.warns(UserWarning, match=r"has ended \(finished\); there is nothing to resume$"):
+        again = nnplug.train(DIGITS, out=whole.folder, resume=True)
+    assert bytes_of(again) == bytes_of(whole)
+    assert again.results == whole.results
+
+
+@pytest.mark.parametrize("names", [["config.toml"], ["config.toml", ".config.toml.0123456789abcdef"]])
+def test_a_run_killed_while_it_started_begins(names: list[str], tmp_path: Path, whole: nnplug.TrainResult) -> None:
+    """A folder that was claimed and holds nothing yet is nobody's loss."""
+    for name in names:
+        (tmp_path / name).touch()
+    assert was_killed_while_starting(tmp_path)
+    with pytest.warns(UserWarning, match="holds no checkpoint to go on from; training begins at the first step$"):
+        assert bytes_of(nnplug.train(DIGITS, out=tmp_path, resume=True)) == bytes_of(whole)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """No run began in it, so none goes on in it."""
+    (tmp_path / "thesis.txt").write_text("all of it")
+    with pytest.warns(UserWarning, match="holds no checkpoint"), pytest.raises(NnplugError, match="is not empty; name"):
+        nnplug.train(DIGITS, out=tmp_path, resume=True)
+    assert (tmp_path / "thesis.txt").read_text() == "all of it"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for files")
+def test_a_disk_that_is_full_costs_a_checkpoint_and_no_training(tmp_path: Path, whole: nnplug.TrainResult) -> None:
+    """The earlier checkpoint stays good, no half file stays, the message says what happened, training goes on."""
+    kept: dict[str, Any] = {}
+
+    @define
+    class FullDisk(Callback):
+        """Lets no file grow beyond a few bytes for a while, as a full disk does."""
+
+        def step(self, run: Run) -> None:
+            soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+            if run.step == 5:
+                kept["limit"] = soft
+                kept["handler"] = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+            if run.step == 9:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (kept["limit"], hard))
+                signal.signal(signal.SIGXFSZ, kept["handler"])
+                folder = tmp_path / "run" / "checkpoints"
+                kept["names"] = sorted(path.name for path in folder.iterdir())
+
+    told = r"no checkpoint can be written to .*checkpoints: File too large; training goes on, the last one is step-4"
+    with pytest.warns(UserWarning, match=told):
+        result = nnplug.train(DIGITS, out=tmp_path / "run", callbacks=[FullDisk()])
+    assert kept["names"] == ["step-4.safetensors"]
+    assert bytes_of(result) == bytes_of(whole)
+
+
+def test_the_history_of_an_ended_run_must_be_one(tmp_path: Path) -> None:
+    """A broken file is named."""
+    result = nnplug.train(DIGITS, out=tmp_path / "run")
+    (result.folder / "history.json").write_text(json.dumps({"losses": "none"}))
+    with pytest.raises(NnplugError, match=r"history\.json is no history: "):
+        nnplug.train(DIGITS, out=result.folder, resume=True)

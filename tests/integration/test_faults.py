@@ -1,0 +1,38 @@
+"""Faults that are really caused: killed runs, hostile files. Each is a short form of a command that does more."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def command(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run a script of the tests, with warnings as errors."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", *map(str, words)], capture_output=True, text=True, cwd=ROOT, timeout=600
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills processes")
+def test_killed_runs_end_as_if_they_had_not_been() -> None:
+    """Six runs, each killed at random moments and resumed: ``python tests/faults/kill.py`` does 300."""
+    seed = int(np.random.default_rng().integers(10**6))
+    done = command(ROOT / "faults" / "kill.py", "--runs", 6, "--seed", seed)
+    assert done.returncode == 0, f"seed {seed}\n{done.stdout}{done.stderr}"
+    assert "6 runs" in done.stdout
+
+
+@pytest.mark.parametrize("script", ["models.py", "readers.py"])
+def test_hostile_files_end_well_or_with_an_error_of_ours(script: str) -> None:
+    """Some hundred of them: ``python tests/fuzz/models.py --runs 20000`` does more."""
+    seed = int(np.random.default_rng().integers(10**6))
+    done = command(ROOT / "fuzz" / script, "--runs", 400, "--seed", seed)
+    assert done.returncode == 0, f"seed {seed}\n{done.stdout}{done.stderr}"
+    assert re.search(rf"^seed {seed}, 400 runs in \d+ s, 0 failures$", done.stdout, re.MULTILINE), done.stdout
