@@ -82,6 +82,42 @@ def test_so_does_the_config_of_a_run(trained, without):
     assert type(again.model.network.layer.layers[0]).__module__ == "nnplug_builtins.affine"
 
 
+def solver(registry, data, **options):
+    """A small network that learns digits by Adam."""
+    layers = [{"type": "affine", "units": 12}, "relu", {"type": "affine", "units": 10}]
+    model = nnplug.build(layers, input_shape=64, seed=2, registry=registry)
+    return nnplug.Solver(model, data, update="adam", epochs=3, batch_size=100, **options)
+
+
+def test_a_checkpoint_of_one_goes_on_with_the_other(preferred, without, tmp_path):
+    """In both directions; it ends where training without a break does, to rounding."""
+    x, y = nnplug.load_data("digits").train[:2]
+    data = (np.asarray(x, np.float32) / 16, y)
+    whole = solver(without, data)
+    whole.fit()
+
+    @attrs.define(eq=False)
+    class Save(nnplug.Callback):
+        """Writes a checkpoint after 20 steps."""
+
+        made: object = None
+
+        def step(self, run):
+            if run.step == 20:
+                self.made.save_checkpoint(tmp_path / "c")
+
+    for first, second in ((preferred, without), (without, preferred)):
+        first.register(Save), second.register(Save)
+        save = Save()
+        save.made = solver(first, data, callbacks=[save])
+        save.made.fit()
+        other = solver(second, data, callbacks=[Save()])
+        other.resume(tmp_path / "c")
+        other.fit()
+        for path, values in whole.model.params.items():
+            np.testing.assert_allclose(other.model.params[path], values, rtol=1e-3, atol=1e-4, err_msg=path)
+
+
 def run(code, **env):
     """What a process of its own prints."""
     command = [sys.executable, "-W", "error", "-c", code]
