@@ -14,7 +14,8 @@ import nnplug
 import nnplug_builtins
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = [Path(nnplug.__file__).parent, Path(nnplug_builtins.__file__).parent, ROOT / "plugins" / "nnplug-conv"]
+FOLDERS = [Path(nnplug.__file__).parent, Path(nnplug_builtins.__file__).parent]
+FOLDERS += [ROOT / "plugins" / name for name in ("nnplug-conv", "nnplug-numba")]
 SOURCES = [path for folder in FOLDERS for path in sorted(folder.rglob("*.py")) if "tests" not in path.parts]
 
 # Builtins that run texts or import what a text names, for which ruff has no rule or only one of several.
@@ -36,7 +37,7 @@ def calls(tree: ast.AST) -> list[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: "/".join(path.parts[-2:]))
 def test_no_text_is_run(path):
-    """Not one call, in the core, the built-ins or the convolutions."""
+    """Not one call, in the core, the built-ins or the packages beside them."""
     assert calls(ast.parse(path.read_text(encoding="utf-8"))) == []
 
 
@@ -83,7 +84,10 @@ FORBIDDEN = {
 
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="the rules stand in the checkout")
 @pytest.mark.parametrize("code", FORBIDDEN)
-@pytest.mark.parametrize("folder", ["nnplug", "plugins/nnplug_builtins", "plugins/nnplug-conv/nnplug_conv"])
+@pytest.mark.parametrize(
+    "folder",
+    ["nnplug", "plugins/nnplug_builtins", "plugins/nnplug-conv/nnplug_conv", "plugins/nnplug-numba/nnplug_numba"],
+)
 def test_ruff_bites(code, folder):
     """Each of these lines, anywhere in the code that is shipped, fails the lint step, with the reason."""
     pytest.importorskip("ruff")
