@@ -191,8 +191,8 @@ def _refusals(folder: Path) -> dict[str, str]:
         "folder": f"folder is a folder, not a config file, and no preset is called 'folder'. There are: {presets}",
         "digts": f"digts is no file, and no preset is called 'digts'; did you mean 'digits'? There are: {presets}",
         "broken.toml": "broken.toml: is not valid TOML: Expected ']' at the end of a table declaration (at line 1, ",
-        "garbage.toml": "garbage.toml: is not valid TOML: 'utf-8' codec can't decode byte 0xff in position 0: ",
-        "image": "image: is not valid TOML: 'utf-8' codec can't decode byte 0x89 in position 0: ",
+        "garbage.toml": "garbage.toml: is not valid TOML, which is written in UTF-8; byte 1 is not\n",
+        "image": "image: is not valid TOML, which is written in UTF-8; byte 1 is not\n",
     }
 
 

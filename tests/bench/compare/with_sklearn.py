@@ -43,7 +43,7 @@ class Contestant:
         part = slice(self._start, self._start + rows)
         self._start += rows
         started = perf_counter()
-        self._net.partial_fit(self._x[part], self._y[part], self._classes)
+        self._net.partial_fit(self._x[part], self._y[part], classes=self._classes)
         return perf_counter() - started
 
     def predict(self, x: Any) -> Any:
