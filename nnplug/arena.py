@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+Kept: TypeAlias = tuple[int | tuple[int, ...], np.dtype[Any], NDArray[Any]]  # the shape as it was asked for first
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
@@ -27,9 +29,9 @@ def _as_tuple(shape: int | tuple[int, ...]) -> tuple[int, ...]:
 class Arena:
     """Hands out scratch arrays and takes all of them back at once.
 
-    The n-th request after `start` gets the n-th array of the pool again, as long as its shape and dtype are
-    the same; a step asks for the same arrays in the same order every time. Each number of rows has a pool of its
-    own, so that the short last batch of an epoch does not throw the others away (and each shape of an update's
+    The n-th request after `start` gets the n-th array of the pool again, as long as its dtype is the same and the shape
+    given in the same way; a step asks for the same arrays in the same order every time. Each number of rows has a pool
+    of its own, so that the short last batch of an epoch does not throw the others away (and each shape of an update's
     blocks).
 
     Attributes:
@@ -39,8 +41,8 @@ class Arena:
 
     def __init__(self) -> None:
         self.dtype: np.dtype[Any] = np.dtype(np.float64)
-        self._pools: dict[int | tuple[int, ...], list[NDArray[Any]]] = {}
-        self._pool: list[NDArray[Any]] = []
+        self._pools: dict[int | tuple[int, ...], list[Kept]] = {}
+        self._pool: list[Kept] = []
         self._next = 0
         self.allocations = 0
 
@@ -59,10 +61,10 @@ class Arena:
         if dtype is None:
             dtype = self.dtype
         if index < len(self._pool):
-            array = self._pool[index]
-            if array.dtype == dtype and (array.shape == shape or array.shape == _as_tuple(shape)):
+            kept_shape, kept_dtype, array = self._pool[index]
+            if kept_shape == shape and kept_dtype == dtype:
                 return array
         array = aligned_empty(shape, dtype)
         self.allocations += 1
-        self._pool[index : index + 1] = [array]
+        self._pool[index : index + 1] = [(shape, array.dtype, array)]
         return array

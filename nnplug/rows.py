@@ -117,7 +117,7 @@ class _Gather:
             index = np.sort(index)  # array-likes on disk read ascending rows, and order within a batch is no matter
             raw = np.asarray(rows.x[index])
         weight = None if rows.weight is None else rows.weight.take(index).astype(np.float64, copy=False)
-        return self._rescaled(raw), rows.y.take(index, 0), weight
+        return raw if self._ready else self._rescaled(raw), rows.y.take(index, 0), weight
 
     def slice(self, part: slice) -> Batch:
         """Neighbouring rows, which are not copied where they are ready."""

@@ -52,7 +52,8 @@ class Affine(Layer):
         """Return ``x @ W + b``, (N, M); the cache is x."""
         W, b = params["W"], params["b"]
         n = len(x)
-        out = x.reshape(n, len(W)).dot(W, ctx.empty((n, len(b)), W.dtype))
+        rows = x if x.ndim == 2 else x.reshape(n, len(W))
+        out = rows.dot(W, ctx.empty((n, len(b)), W.dtype))
         out += b
         return out, x
 
@@ -60,7 +61,7 @@ class Affine(Layer):
         """Assign dW and db; return dx in x's shape, or None where nobody needs it."""
         x, W = cache, params["W"]
         n = len(x)
-        rows = x.reshape(n, len(W))
+        rows = x if x.ndim == 2 else x.reshape(n, len(W))
         rows.T.dot(dout, grads["W"])
         ones = ctx.notes.get("ones")
         if ones is None or len(ones) != n:
@@ -68,7 +69,8 @@ class Affine(Layer):
         ones.dot(dout, grads["b"])  # dout.sum(axis=0) takes three times as long
         if not ctx.need_dx:
             return None  # in a network's first layer this is its largest product
-        return dout.dot(W.T, ctx.empty(rows.shape, W.dtype)).reshape(x.shape)
+        dx = dout.dot(W.T, ctx.empty(rows.shape, W.dtype))
+        return dx if x.ndim == 2 else dx.reshape(x.shape)
 
 
 @hookimpl
