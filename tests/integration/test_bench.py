@@ -65,7 +65,7 @@ def test_one_part_is_put_beside_the_others(tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (["stepz"], "there is no part stepz; there are steps, growth"),
-        (["--rounds", "2"], "--rounds: at least 5"),
+        (["--rounds", "2"], "--rounds: at least 14"),
         (["--contestants", "keras"], "invalid choice: 'keras'"),
     ],
 )

@@ -7,6 +7,7 @@ moves the parameters. Each has a process of its own and warms up for a turn; see
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from results import Settings, figure, table
@@ -21,10 +22,10 @@ TITLES = {
     "jax": "JAX",
     "jax_scan": "JAX, scan",
     "torch": "PyTorch",
-    "torch_compile": "PyTorch, compiled",
     "sklearn": "scikit-learn",
 }
-BOUNDS = ("floor", "products")  # they learn, if at all, nothing that anybody could use
+OURS = ("nnplug", "nnplug_numba")
+BOUNDS = ("floor", "products", "jax_scan")  # no frameworks, or one whose steps nobody can look at
 BEHIND = 0.02  # of accuracy: who is further behind the best has done something else
 
 Found = dict[str, dict[str, Any]]  # by contestant
@@ -54,13 +55,16 @@ def _measure(work: Workload, settings: Settings) -> Found:
 
 
 def markdown(found: dict[str, Found]) -> str:
-    """Tables of times, of ratios and of accuracies; what ran."""
+    """Tables of times, of ratios (the fastest peer's bold) and of accuracies; what ran."""
     names = list(dict.fromkeys(name for entry in found.values() for name in entry))
-    parts = [
-        "Microseconds a step, median of the rounds, and the quartiles:",
-        _table(found, names, _time),
-        "nnplug's time divided by theirs, the median of the rounds' ratios (below 1: nnplug is faster):",
-        _table(found, [name for name in names if name != "nnplug"], _ratio),
+    others = [name for name in names if name not in OURS]
+    parts = ["Microseconds a step, median of the rounds, and the quartiles:", _table(found, names, _time)]
+    for ours in (name for name in OURS if name in names):
+        parts += [
+            f"The time of {_title(ours)} divided by theirs, the median of the rounds' ratios (below 1: it is faster):",
+            _table(found, others, partial(_ratio, ours)),
+        ]
+    parts += [
         f"Accuracy on the test images then (**!**: over {BEHIND * 100:.0f} points behind the best: not counted):",
         _table(found, [name for name in names if name != "products"], _accuracy),
         "\n".join(
@@ -85,8 +89,8 @@ def _time(entry: Found, name: str) -> str:
     return f"{figure(entry[name]['median'])} ({figure(low)} to {figure(high)})"
 
 
-def _ratio(entry: Found, name: str) -> str:
-    text = f"{ratio(entry['nnplug']['rounds'], entry[name]['rounds']):.2f}" if "nnplug" in entry else ""
+def _ratio(ours: str, entry: Found, name: str) -> str:
+    text = f"{ratio(entry[ours]['rounds'], entry[name]['rounds']):.2f}" if ours in entry else ""
     return f"**{text}**" if name == fastest_peer(entry) else text
 
 
@@ -102,7 +106,7 @@ def behind(entry: Found, name: str) -> bool:
 
 def fastest_peer(entry: Found) -> str | None:
     """The fastest contestant that is neither of this house nor a bound."""
-    peers = [name for name in entry if name not in BOUNDS and not name.startswith("nnplug") and not behind(entry, name)]
+    peers = [name for name in entry if name not in (*OURS, *BOUNDS) and not behind(entry, name)]
     return min(peers, key=lambda name: entry[name]["median"], default=None)
 
 
