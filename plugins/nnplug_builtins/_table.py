@@ -115,7 +115,8 @@ class Table:
                 yield row
                 lines.begin_row()
         except csv.Error as error:
-            raise DataError(f"{self.path}: line {lines.number}: {error}") from error
+            told = str(error).replace(f"'{self.delimiter}'", repr(self.delimiter))  # which may be a tab
+            raise DataError(f"{self.path}: line {lines.number}: {told}") from error
 
     def _explain(self, names: list[str], roles: Sequence[Role]) -> None:
         """Raise a DataError for the first row that is not as it should be, if there is one."""

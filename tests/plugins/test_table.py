@@ -116,6 +116,12 @@ def test_what_is_no_text_of_numbers(path: Path, content: bytes, problem: str) ->
     assert refusal(write(path, content), "regression").startswith(problem)
 
 
+def test_a_delimiter_is_quoted_as_text(path: Path) -> None:
+    """A tab, too, which Python's reader puts into its message as it is."""
+    write(path, b'a\tb\n"1"2\t3\n')
+    assert refusal(path, "regression", delimiter="\t") == "line 2: '\\t' expected after '\"'"
+
+
 def test_names_and_classes_are_quoted_in_part(path: Path) -> None:
     """However long they are."""
     write(path, b"x" * 100_000 + b",b\n1," + b"y" * 100_000 + b"\n")
