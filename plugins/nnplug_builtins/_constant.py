@@ -1,10 +1,21 @@
-"""Arrays of one value, made once for each length of a batch."""
+"""Arrays of one value, made once."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+from numpy.typing import DTypeLike
 
 from nnplug import Array, Context
+
+
+@cache
+def scalar(value: float, dtype: DTypeLike) -> Array:
+    """A constant as an array without dimensions: of a Python number NumPy makes one anew in every call."""
+    made = np.array(value, dtype)
+    made.flags.writeable = False
+    return made
 
 
 def constant(ctx: Context, like: Array, value: float) -> Array:

@@ -7,6 +7,7 @@ from attrs import field, frozen
 from attrs.validators import gt, lt
 
 from nnplug import Array, ArraySpec, Context, Layer, Params, Plan, hookimpl
+from nnplug_builtins._constant import scalar
 
 
 @frozen
@@ -35,7 +36,7 @@ class LeakyRelu(Layer):
 
     def backward(self, params: Params, grads: Params, cache: Array, dout: Array, ctx: Context) -> Array:
         """Return ``dout * max(1 if x > 0 else 0, slope)``."""
-        dx = np.greater(cache, 0, out=ctx.empty(dout.shape, dout.dtype))
+        dx = np.greater(cache, scalar(0.0, cache.dtype), out=ctx.empty(dout.shape, dout.dtype))
         np.maximum(dx, self.slope, out=dx)
         dx *= dout
         return dx

@@ -6,7 +6,7 @@ import numpy as np
 from attrs import frozen
 
 from nnplug import Array, ArraySpec, Context, Layer, Params, Plan, hookimpl
-from nnplug_builtins._constant import constant
+from nnplug_builtins._constant import constant, scalar
 
 
 @frozen
@@ -29,7 +29,7 @@ class Relu(Layer):
 
     def backward(self, params: Params, grads: Params, cache: Array, dout: Array, ctx: Context) -> Array:
         """Return dout where x > 0, else 0."""
-        dx = np.greater(cache, 0, out=ctx.empty(dout.shape, dout.dtype))
+        dx = np.greater(cache, scalar(0.0, cache.dtype), out=ctx.empty(dout.shape, dout.dtype))
         dx *= dout
         return dx
 

@@ -6,7 +6,7 @@ import numpy as np
 from attrs import frozen
 
 from nnplug import Array, ArraySpec, Context, Layer, Params, Plan, hookimpl
-from nnplug_builtins._constant import constant
+from nnplug_builtins._constant import constant, scalar
 
 SATURATED = 40.0  # 1 / (1 + exp(-40)) is 1 in float64, and exp(40) is far from overflow in float32
 
@@ -29,13 +29,13 @@ class Sigmoid(Layer):
         # the cases x < 0 and x >= 0 told apart take twice as long.
         e = np.minimum(x, constant(ctx, x, SATURATED), out=ctx.empty(x.shape, x.dtype))
         np.exp(e, out=e)
-        out = np.add(e, 1, out=ctx.empty(x.shape, x.dtype))
+        out = np.add(e, scalar(1.0, e.dtype), out=ctx.empty(x.shape, x.dtype))
         np.divide(e, out, out=out)
         return out, out
 
     def backward(self, params: Params, grads: Params, cache: Array, dout: Array, ctx: Context) -> Array:
         """Return ``dout * out * (1 - out)``."""
-        dx = np.subtract(1, cache, out=ctx.empty(dout.shape, dout.dtype))
+        dx = np.subtract(scalar(1.0, cache.dtype), cache, out=ctx.empty(dout.shape, dout.dtype))
         dx *= cache
         dx *= dout
         return dx

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from nnplug import Array, ArraySpec, Context, Loss, hookimpl
 from nnplug_builtins._by_class import by_class
+from nnplug_builtins._constant import scalar
 from nnplug_builtins._targets import check_classes, check_scores
 
 
@@ -45,7 +46,7 @@ class Softmax(Loss):
         dscores = ctx.empty(scores.shape, scores.dtype)
         np.divide(exp, total, out=dscores.T)
         if indices:
-            dscores.reshape(-1)[place] -= 1
+            dscores.reshape(-1)[place] -= scalar(1.0, dscores.dtype)
         else:
             dscores -= targets
         losses = np.log(total, out=total)

@@ -6,6 +6,7 @@ import numpy as np
 from attrs import frozen
 
 from nnplug import Array, ArraySpec, Context, Layer, Params, Plan, hookimpl
+from nnplug_builtins._constant import scalar
 
 
 @frozen
@@ -27,7 +28,7 @@ class Tanh(Layer):
     def backward(self, params: Params, grads: Params, cache: Array, dout: Array, ctx: Context) -> Array:
         """Return ``dout * (1 - out**2)``."""
         dx = np.multiply(cache, cache, out=ctx.empty(dout.shape, dout.dtype))
-        np.subtract(1, dx, out=dx)
+        np.subtract(scalar(1.0, dx.dtype), dx, out=dx)
         dx *= dout
         return dx
 

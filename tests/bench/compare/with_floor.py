@@ -40,9 +40,9 @@ class Contestant:
         self._x = np.empty((n, work.sizes[0]), np.float32)
         self._outs = [np.empty((n, units), np.float32) for units in work.sizes[1:]]
         self._douts = [np.empty((n, units), np.float32) for units in work.sizes[1:]]
-        self._masks = [np.empty((n, units), bool) for units in work.sizes[1:-1]]
         self._zeros = [np.zeros((n, units), np.float32) for units in work.sizes[1:-1]]
         self._ones = np.ones(n, np.float32)
+        self._zero, self._one = np.zeros((), np.float32), np.ones((), np.float32)
         self._scores = np.empty((work.sizes[-1], n), np.float32)
         self._row, self._rows = np.empty(n, np.float32), np.arange(0, n * work.sizes[-1], work.sizes[-1])
         self._t = 0
@@ -75,7 +75,7 @@ class Contestant:
             elif i < last:
                 np.negative(out, out=out)
                 np.exp(out, out=out)
-                out += 1
+                out += self._one
                 np.reciprocal(out, out=out)
             x = out
 
@@ -91,7 +91,7 @@ class Contestant:
         np.exp(s, out=s)
         total = np.add.reduce(s, axis=0, out=self._row)
         np.divide(s, total, out=dscores.T)
-        dscores.reshape(-1)[place] -= 1
+        dscores.reshape(-1)[place] -= self._one
         dscores *= 1 / n
         np.log(total, out=total)
         total -= target
@@ -107,11 +107,11 @@ class Contestant:
                 return
             dx = dout.dot(self._params[i][0].T, self._douts[i - 1])
             if self._work.activation == "relu":
-                np.greater(below, 0, out=self._masks[i - 1])
-                dx *= self._masks[i - 1]
+                np.greater(below, self._zero, out=below)
+                dx *= below
             else:
                 dx *= below
-                np.subtract(1, below, out=below)
+                np.subtract(self._one, below, out=below)
                 dx *= below
 
     def _adam(self) -> None:
