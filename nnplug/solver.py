@@ -166,8 +166,8 @@ class Solver:
         reason = self.run.stop_reason
         for callback in self.callbacks:
             callback.epoch(self.run)
-        if self.run.stop_reason != reason:
-            self.unfinished = False  # interrupted where it would have ended anyway
+        if self.unfinished:  # callbacks saw an epoch cut short: whether training ends here is told when it goes on
+            self.run.stop_reason = reason
 
     def _step(self, batch: Batch) -> None:
         x, y, weight = batch

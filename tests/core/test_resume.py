@@ -245,6 +245,31 @@ def test_stopping_again_and_again_ends_alike(tmp_path: Path) -> None:
     assert left(training) == left(whole)
 
 
+@pytest.mark.parametrize("at", [8, 12])
+def test_an_epoch_cut_short_is_no_reason_to_stop(at: int, tmp_path: Path) -> None:
+    """Early stopping sees the row of an epoch that an interrupt cut short, or ended; the run can go on all the same."""
+    name = "adam, plateau, early stopping"
+    stopping = {"type": "early_stopping", "patience": 1, "min_delta": 1e9}  # ends training after the second epoch
+
+    @define
+    class Interrupt(Callback):
+        """Presses Ctrl-C."""
+
+        def step(self, run: Run) -> None:
+            if run.step == at:
+                signal.raise_signal(signal.SIGINT)
+
+    whole, resumed = (solver(name, callbacks=[stopping], validation=0.1) for _ in range(2))
+    whole.fit()
+    assert whole.run.step == 12
+    training = solver(name, callbacks=[stopping, Interrupt()], validation=0.1, folder=tmp_path)
+    assert training.fit().stopped == "interrupted by SIGINT"
+    assert training.unfinished
+    resumed.resume(tmp_path)
+    resumed.fit()
+    assert left(resumed) == left(whole)
+
+
 def test_a_callback_may_save_at_an_epochs_end(tmp_path: Path) -> None:
     """Between two epochs, in `epoch` of the last callback, is between two steps."""
     name = "cosine, warm-up, a cut epoch"
