@@ -7,6 +7,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Chosen with --hypothesis-profile; what fails is printed with a line that repeats it.
+settings.register_profile("everyday", deadline=None, print_blob=True)
+settings.register_profile("nightly", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile("everyday")
 
 
 def pytest_configure() -> None:
