@@ -129,7 +129,11 @@ class Registry:
             return self._resolve(value, path, problems)
         if isinstance(value, str):
             value = {"type": value}
-        if not isinstance(value, Mapping) or not isinstance(value.get("type"), str):
+        if isinstance(value, Mapping) and not isinstance(value.get("type", ""), str):
+            told = f"expected the name of {article(kind)}, got {show(value['type'])}"
+            problems.append(Problem(join(path, "type"), told))
+            return INVALID
+        if not isinstance(value, Mapping) or "type" not in value:
             problems.append(
                 Problem(path, f"expected the name of {article(kind)} or a table with a 'type', got {show(value)}")
             )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from attrs import field, frozen
 from numpy.random import Generator
 
 from nnplug import Array, Initializer, ParamSpec, hookimpl
+
+
+def _finite(instance: Any, attribute: Any, value: float) -> None:
+    if not isfinite(value):
+        raise ValueError(f"'{attribute.name}' must be a finite number, not {value}")
 
 
 def _above_low(instance: Any, attribute: Any, value: float) -> None:
@@ -24,8 +30,8 @@ class Uniform(Initializer):
         high: the upper end.
     """
 
-    low: float = -0.05
-    high: float = field(default=0.05, validator=_above_low)
+    low: float = field(default=-0.05, validator=_finite)
+    high: float = field(default=0.05, validator=[_finite, _above_low])
 
     def __call__(self, rng: Generator, spec: ParamSpec, dtype: Any) -> Array:
         """Draw in float64 whatever the dtype, so that every dtype starts from the same numbers."""

@@ -302,11 +302,19 @@ def test_problems_of_a_nested_component_have_the_whole_path():
     assert str(caught.value) == ("layers[1].weight_init.sdt: normal has no option 'sdt'; did you mean 'std'?")
 
 
-@pytest.mark.parametrize("value", [3, None, [], {}, {"units": 3}, {"type": 3}, {"type": None}, Affine, He()])
+@pytest.mark.parametrize("value", [3, None, [], {}, {"units": 3}, Affine, He()])
 def test_what_is_no_component_is_refused(value):
     """A class, another kind's component, a table without a type."""
     with pytest.raises(ConfigError, match=r"^expected the name of a layer or a table with a 'type', got "):
         REGISTRY.create("layer", value)
+
+
+@pytest.mark.parametrize("value", [3, None, {}, ["relu"], float("nan")])
+def test_a_type_that_is_no_text_is_told_with_its_own_path(value):
+    """Whatever else the table holds."""
+    with pytest.raises(ConfigError) as caught:
+        REGISTRY.create("layer", {"type": "chain", "layers": ["relu", {"type": value, "units": 3}]})
+    assert str(caught.value) == f"layers[1].type: expected the name of a layer, got {value!r}"
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,10 @@ def test_options_out_of_range_are_refused() -> None:
         Uniform(low=0.5)
     with pytest.raises(ValueError, match=r"^'high' must be above 'low', which is 0\.05, not 0\.05$"):
         Uniform(low=0.05)
+    with pytest.raises(ValueError, match=r"^'low' must be a finite number, not nan$"):
+        Uniform(low=float("nan"))
+    with pytest.raises(ValueError, match=r"^'high' must be a finite number, not inf$"):
+        Uniform(high=float("inf"))
     with pytest.raises(ValueError, match=r"'mode' must be in \('fan_avg', 'fan_in', 'fan_out'\) \(got 'in'\)"):
         Xavier(mode="in")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"'distribution' must be in \('uniform', 'normal'\) \(got 'cauchy'\)"):
