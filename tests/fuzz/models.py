@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import tomlkit
+from broken import FULL, break_one, mistold
 from harness import main, unquoted
 from mutations import Rng, choose, dumps, junk, mutate_bytes, mutate_json, number, text
 
@@ -29,6 +30,7 @@ from nnplug.config import parse, read_toml, set_value
 DATA = Path(__file__).parents[1] / "data" / "models"
 FILES = [path.read_bytes() for path in sorted(DATA.glob("format-*/*.safetensors"))]
 PRESETS = [path.read_bytes() for path in sorted(Path(__file__).parents[2].glob("plugins/*/presets/*.toml"))]
+VALID = [*(tomllib.loads(preset.decode()) for preset in PRESETS), FULL, FULL, FULL]
 LONG = 1_500  # characters of a config that is written as TOML
 SMALL = 100_000  # numbers that a sample or a layer's output may have if the model is to predict here
 LAYERS = ("affine", "relu", "leaky_relu", "sigmoid", "tanh", "dropout", "flatten", "chain", "tracker", "conv2d")
@@ -197,16 +199,45 @@ def config(rng: Rng, folder: Path) -> str:
             rng, ("model.layers[0].units", "seed", "train.epochs", str(text(rng)), "a." * int(rng.integers(300)))
         )
         set_value(raw, f"{key}={dumps(junk(rng))}".replace("pip", ""))  # what the user typed is told as it is
-    experiment, registry = parse(raw, REGISTRY, "c.toml")
-    facts = {"seed": experiment.seed, "dtype": experiment.dtype}
-    draw_up(experiment.model, None if experiment.model.input_shape else [1, 28, 28], facts, registry)
+    plan(raw)
     return f"config, {kind}: planned"
 
 
+def plan(raw: Any) -> None:
+    """Check a config and plan its model, for images of MNIST unless it says otherwise."""
+    experiment, registry = parse(raw, REGISTRY, "c.toml")
+    facts = {"seed": experiment.seed, "dtype": experiment.dtype}
+    draw_up(experiment.model, None if experiment.model.input_shape else [1, 28, 28], facts, registry)
+
+
+def one_mistake(rng: Rng, folder: Path) -> str:
+    """A valid config with one thing broken: the error names its path and no other, however the config is read."""
+    valid = choose(rng, VALID)
+    broken = break_one(rng, valid)
+    raw, way = broken.raw, "table"
+    if broken.key and rng.random() < 0.3:
+        raw, way = json.loads(dumps(valid)), "set"
+        value = "{}" if broken.value == {} else tomlkit.item(broken.value).as_string()
+        set_value(raw, f"{broken.key}={value}")
+    elif rng.random() < 0.5:
+        (folder / "c.toml").write_text(tomlkit.dumps(raw), encoding="utf-8")
+        raw, way = read_toml(folder / "c.toml"), "toml"
+    told = f"{broken.sort} at {broken.path!r} ({way}, {broken.key}={broken.value!r})"
+    try:
+        plan(raw)
+    except NnplugError as error:
+        if mistold(broken, error):
+            raise AssertionError(f"{told} is told otherwise: {error}") from error
+        return f"one mistake: {broken.sort}"
+    raise AssertionError(f"{told} is not refused")
+
+
 def attempt(rng: Rng, folder: Path) -> str:
-    """One of the three."""
+    """One of the four."""
     kind = rng.random()
-    return load(rng, folder) if kind < 0.6 else predict(rng, folder) if kind < 0.75 else config(rng, folder)
+    if kind < 0.75:
+        return load(rng, folder) if kind < 0.5 else predict(rng, folder)
+    return config(rng, folder) if kind < 0.9 else one_mistake(rng, folder)
 
 
 if __name__ == "__main__":
