@@ -127,16 +127,12 @@ class Registry:
         contract = KINDS[kind].contract
         if isinstance(value, contract):
             return self._resolve(value, path, problems)
-        if isinstance(value, str):
-            value = {"type": value}
-        if isinstance(value, Mapping) and not isinstance(value.get("type", ""), str):
-            told = f"expected the name of {article(kind)}, got {show(value['type'])}"
-            problems.append(Problem(join(path, "type"), told))
-            return INVALID
-        if not isinstance(value, Mapping) or "type" not in value:
-            problems.append(
-                Problem(path, f"expected the name of {article(kind)} or a table with a 'type', got {show(value)}")
-            )
+        value = {"type": value} if isinstance(value, str) else value
+        typed = isinstance(value, Mapping) and "type" in value
+        if not typed or not isinstance(value["type"], str):
+            at, got = (join(path, "type"), value["type"]) if typed else (path, value)
+            wanted = f"the name of {article(kind)}" + ("" if typed else " or a table with a 'type'")
+            problems.append(Problem(at, f"expected {wanted}, got {show(got)}"))
             return INVALID
         try:
             cls = self.get(kind, value["type"])
