@@ -175,7 +175,7 @@ def test_loading_builds_layers_and_loss_and_nothing_else(path: Path, run_python:
         """
     )
     assert set(json.loads(printed)) <= {
-        *("nnplug_builtins._by_class", "nnplug_builtins._targets"),
+        *("nnplug_builtins._by_class", "nnplug_builtins._constant", "nnplug_builtins._targets"),
         *("nnplug_builtins.affine", "nnplug_builtins.he", "nnplug_builtins.softmax"),
     }
 

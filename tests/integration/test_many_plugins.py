@@ -52,6 +52,7 @@ def test_a_network_of_three_layers_imports_only_what_it_names(many):
     assert plugins == [
         "many_7_extra7",
         "nnplug_builtins._by_class",
+        "nnplug_builtins._constant",
         "nnplug_builtins._targets",
         "nnplug_builtins.affine",
         "nnplug_builtins.he",
