@@ -25,11 +25,14 @@ import click
 
 import nnplug
 import nnplug.testing
-from nnplug import config
+from nnplug import arrayfiles, checkpoint, config, files, tensorfile
+from nnplug import limits as sizes
 from nnplug.cli.main import COMMANDS, cli
 from nnplug.hookspecs import KINDS
 from nnplug.options import Option, describe_type, options_of
 from nnplug.testing.examination import KITS
+from nnplug_builtins import _lines
+from nnplug_builtins import _table as table
 
 DOCS = Path(__file__).parent
 REGION = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
@@ -42,6 +45,27 @@ WITHOUT_DOCSTRING = {
 SECTIONS = {"Args": "Arguments", "Attributes": "Attributes", "Returns": "Returns", "Raises": "Raises"}
 NOT_MADE_BY_HAND = {"Model", "History", "Run", "TrainResult", "Source", "Report", "ComponentReport", "Result"}
 CONTRACTS = {kind.contract for kind in KINDS.values()}
+LIMITS = {
+    "config": (
+        ("a config file", config.TOML, "bytes"),
+        ("all numbers, texts, tables and lists of a config together", sizes.VALUES, "values"),
+        ("tables and lists within one another", sizes.DEPTH, "deep"),
+        ("a text", sizes.TEXT, "characters"),
+        ("an integer", files.DIGITS, "digits"),
+    ),
+    "files": (
+        ("the header of a file, with the texts in it", tensorfile.HEADER, "bytes"),
+        ("the `content` of a checkpoint", checkpoint.CONTENT_BYTES, "bytes"),
+    ),
+    "data": (
+        ("the header of a `.npy` file, or of an array in a `.npz` file", arrayfiles.HEADER, "bytes"),
+        ("the table of contents of a `.npz` file", arrayfiles.CONTENTS, "bytes"),
+        ("what is read of a `.npz` file, unpacked", arrayfiles.SMALL, "bytes"),
+        ("or, where that is more", arrayfiles.RATIO, "times the file's size"),
+        ("a row of a CSV file", _lines.LONGEST, "characters"),
+        ("the columns of a CSV file", table.WIDEST, "columns"),
+    ),
+}
 
 
 # Docstrings as Markdown
@@ -137,6 +161,21 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str | Path) else str(value)
+
+
+# Limits
+
+
+def limits(name: str) -> str:
+    """The most that is read, of configs, of our own files or of data."""
+    rows = [(what, _amount(number, unit)) for what, number, unit in LIMITS[name]]
+    return _table(("what", "the most that is read"), rows)
+
+
+def _amount(number: int, unit: str) -> str:
+    if unit == "bytes":
+        return f"{number >> 20} MiB" if number >= 2**20 else f"{number >> 10} KiB"
+    return f"{number:,} {unit}"
 
 
 # Plugins
@@ -301,7 +340,8 @@ def _help(text: str) -> Iterator[str]:
 # Pages
 
 PARTS: dict[str, Callable[..., str]] = {
-    function.__name__: function for function in (options, plugins, kinds, checks, api, sections, testing, command)
+    function.__name__: function
+    for function in (options, limits, plugins, kinds, checks, api, sections, testing, command)
 }
 
 

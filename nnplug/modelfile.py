@@ -70,6 +70,8 @@ def _header(name: str, file: TensorFile) -> dict[str, Any]:
         raise ModelFileError(f"{name} is no model file: its config {error}; {TO_DO}") from None
     if isinstance(header, dict) and "checkpoint" in header:
         raise ModelFileError(f"{name} is a checkpoint, no model; resume its run, then there will be one")
+    if isinstance(header, dict) and "diverged" in header:
+        raise ModelFileError(f"{name} is no model, but what was kept of a training that diverged, to look at")
     if not isinstance(header, dict) or not isinstance(header.get("model"), dict):
         raise ModelFileError(f"{name} is a safetensors file, but not one that nnplug wrote: it has no config")
     try:

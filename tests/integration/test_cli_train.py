@@ -167,7 +167,11 @@ def test_divergence_exits_with_3(cli, config):
     assert told.startswith("nnplug: error: training diverged: the loss of step 2 is nan; the output of ")
     kept_in = Path("run", "diverged.safetensors")
     assert kept == f"nnplug: error: parameters, gradients and batch of that moment are kept in {kept_in}"
-    assert kept_in.is_file()
+    done = cli("evaluate", kept_in, "--data", "digits")
+    assert done.code == 1
+    assert (
+        done.err == f"nnplug: error: {kept_in} is no model, but what was kept of a training that diverged, to look at\n"
+    )
 
 
 def test_late_divergence_keeps_the_best_model(process, config, site):

@@ -35,6 +35,7 @@ from typing import Any
 import click
 import numpy as np
 import pytest
+import safetensors
 from attrs import fields, frozen
 
 import nnplug
@@ -342,17 +343,42 @@ def test_json_keys_are_documented(capsys: pytest.CaptureFixture[str]) -> None:
         "plugins --json": ["plugins", "--json"],
         "check --json": ["check", "relu", "--json"],
     }
-    page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
     keys = {"plugins doctor --json": [field.name for field in fields(Diagnosis)]}  # running it takes long
     for name, arguments in commands.items():
         assert main(arguments) == 0
         printed = json.loads(capsys.readouterr().out)
         keys[name] = list(printed[0] if isinstance(printed, list) else printed)
-    for name, expected in keys.items():
-        table = re.search(rf"^Keys of .*`{name}`:\n\n((?:\|.*\n)+)", page, re.MULTILINE)
-        assert table is not None, name
-        documented = re.findall(r"^\| `(\w+)`", table[1], re.MULTILINE)
-        assert documented == expected, name
+    assert {name: documented_keys("command-line", name) for name in keys} == keys
+
+
+def documented_keys(page: str, name: str) -> list[str]:
+    """The keys in the table below "Keys of ... `name`" on a page of the reference."""
+    text = (DOCS / "reference" / f"{page}.md").read_text(encoding="utf-8")
+    table = re.search(rf"^Keys of .*`{name}`.*:\n\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert table is not None, name
+    return re.findall(r"^\| `(\w+)`", table[1], re.MULTILINE)
+
+
+def test_keys_in_files_are_documented() -> None:
+    """The page on files names the keys in a model, a checkpoint and a divergence, all of them and no others."""
+    table = tomllib.loads(SMALL)
+    nnplug.train(table, changes=["train.max_seconds=1e-9"], out="run")  # which stops it so that it can go on
+    table["model"]["layers"] *= 2
+    with np.errstate(all="ignore"), pytest.raises(nnplug.DivergedError):
+        nnplug.train(table, changes=["update.type=sgd", "update.learning_rate=1e30"], out="diverged")
+    with safetensors.safe_open("run/checkpoints/step-1.safetensors", "numpy") as file:
+        content = json.loads(file.get_tensor("content").tobytes())
+    diverged = text_of("diverged/diverged.safetensors")
+    assert list(text_of("run/model.safetensors")) == documented_keys("model-files", "nnplug")
+    assert list(content) == documented_keys("model-files", "content")
+    assert list(diverged) == ["diverged"]
+    assert list(diverged["diverged"]) == documented_keys("model-files", "diverged")
+
+
+def text_of(path: str) -> dict[str, Any]:
+    """What nnplug says among the metadata of a safetensors file."""
+    with safetensors.safe_open(path, "numpy") as file:
+        return json.loads(file.metadata()["nnplug"])  # type: ignore[no-any-return]
 
 
 def anchors(page: Path) -> set[str]:
