@@ -52,6 +52,7 @@ LIMITS = {
         ("tables and lists within one another", sizes.DEPTH, "deep"),
         ("a text", sizes.TEXT, "characters"),
         ("an integer", files.DIGITS, "digits"),
+        ("the shape of a sample", config.DIMENSIONS, "dimensions"),
     ),
     "files": (
         ("the header of a file, with the texts in it", tensorfile.HEADER, "bytes"),

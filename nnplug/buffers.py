@@ -16,6 +16,7 @@ from nnplug.arena import aligned_empty
 from nnplug.contracts import Layer
 from nnplug.errors import NnplugError, ShapeError
 from nnplug.specs import Array, Params, ParamSpec, Plan, StateSpec
+from nnplug.tensorfile import CODES
 
 Initialise = Callable[[str, ParamSpec], Array]
 
@@ -65,9 +66,12 @@ def lay_out(layer: Layer, plan: Plan) -> Layout:
     """Give every parameter of a planned layer, and of all layers inside it, its place.
 
     Raises:
-        ShapeError: a plan uses one name twice, or a name that no path can hold.
+        ShapeError: a plan uses one name twice, a name that no path can hold, or state of a dtype that no file can.
     """
-    found = list(_walk(layer, plan, "", True))
+    found, state = list(_walk(layer, plan, "", True)), dict(_walk_state(plan, ""))
+    for path, spec in state.items():
+        if spec.dtype is not None and np.dtype(spec.dtype).name not in CODES:  # told now, not when training is over
+            raise ShapeError(f"{path} is planned with dtype {np.dtype(spec.dtype)}, which no model file can hold")
     order = sorted(found, key=lambda item: (0 if item[1].decay else 1) if item[2] else 2)
     placed, start = [], 0
     ends = [0, 0, 0]
@@ -76,7 +80,7 @@ def lay_out(layer: Layer, plan: Plan) -> Layout:
         start += spec.size
         for group in range((0 if spec.decay else 1) if trains else 2, 3):
             ends[group] = start
-    return Layout(tuple(placed), dict(_walk_state(plan, "")), ends[0], ends[1], ends[2])
+    return Layout(tuple(placed), state, ends[0], ends[1], ends[2])
 
 
 def _walk(layer: Layer, plan: Plan, path: str, trains: bool) -> Iterator[tuple[str, ParamSpec, bool]]:

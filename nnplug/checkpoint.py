@@ -51,7 +51,9 @@ def write_checkpoint(path: Path, snapshot: Mapping[str, Any]) -> None:
         header = {"format": FORMAT, "checkpoint": _checksum(arrays)}
         with replacing(path) as file:
             write_tensors(file, {KEY: json.dumps(header)}, arrays)
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
+        raise CheckpointError(f"{error} cannot be written to a file, so there can be no checkpoint") from error
+    except ValueError as error:
         raise CheckpointError(f"{error}, so there can be no checkpoint") from error
 
 
@@ -89,7 +91,7 @@ def _header(file: TensorFile) -> str:
     header = parse_json(file.texts.get(KEY, "null"))
     if not isinstance(header, dict) or not isinstance(header.get("checkpoint"), str):
         raise CheckpointError("it is no checkpoint")
-    if header.get("format") != FORMAT:
+    if type(header.get("format")) is not int or header["format"] != FORMAT:  # True is 1, too
         told = cut(repr(header.get("format")))
         raise CheckpointError(f"it has format {told}; this nnplug reads format {FORMAT}, a newer one may read it")
     return str(header["checkpoint"])

@@ -21,7 +21,7 @@ def pack(value: Any, arrays: dict[str, np.ndarray[Any, Any]], path: str) -> Any:
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc" and value.dtype.itemsize <= 8:
         while path in arrays:  # {"a/b": one, "a": {"b": another}}
             path += "+"
         arrays[path] = value

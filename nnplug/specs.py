@@ -81,7 +81,8 @@ class StateSpec:
     Args:
         shape: its shape.
         fill: the value it starts with.
-        dtype: its dtype; default: the model's.
+        dtype: its dtype, one that a model file can hold: bool, an integer type, float16 to float64, complex64;
+            default: the model's.
     """
 
     shape: tuple[int, ...] = field(converter=_as_shape)

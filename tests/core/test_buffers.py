@@ -182,6 +182,15 @@ def test_names_that_would_collide_are_refused(layer: Layer, message: str) -> Non
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("dtype", ["complex128", "datetime64[s]", "U5", "object"])
+def test_state_that_no_file_can_hold_is_refused(dtype: str) -> None:
+    """Now, and not when the model is saved after hours of training."""
+    layer = Planned(children={"in": Planned(state={"a": StateSpec(1, dtype=dtype)})})
+    with pytest.raises(ShapeError) as caught:
+        allocate(layer)
+    assert str(caught.value) == f"in.a is planned with dtype {np.dtype(dtype)}, which no model file can hold"
+
+
 def test_an_initializer_of_another_shape_is_refused() -> None:
     """What an initializer returns is not broadcast."""
     layer = Planned(params={"W": need(2, 3)})

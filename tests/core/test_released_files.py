@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 import nnplug
+from nnplug import checkpoint
 from nnplug.modelfile import FORMAT
 
 FOLDER = Path(__file__).parents[1] / "data" / "models"
 FILES = sorted(FOLDER.glob("format-*/*.safetensors"))
+CHECKPOINTS = FOLDER.parent / "checkpoints"
 
-_spec = importlib.util.spec_from_file_location("write", FOLDER / "write.py")
-assert _spec is not None
-assert _spec.loader is not None
-write = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(write)
+
+def script(path: Path) -> ModuleType:
+    """What wrote the files."""
+    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+write = script(FOLDER / "write.py")
 
 
 def test_every_format_is_there():
@@ -44,3 +54,17 @@ def test_a_released_file_gives_the_scores_it_gave_then(path):
     if path.stem.startswith("state"):
         assert model.state["tracker1.steps"] == 4
         assert model.state["tracker1.seen"].tolist() == [True, False, True, False]
+
+
+@pytest.mark.filterwarnings("ignore:.* was .* when the checkpoint was written and is .* now")  # other versions
+@pytest.mark.parametrize("number", range(1, checkpoint.FORMAT + 1))
+def test_training_goes_on_from_a_released_checkpoint(number):
+    """From the middle of an epoch to where it ended then, but for how the processor sums."""
+    training = script(CHECKPOINTS / "write.py").solver()
+    training.resume(CHECKPOINTS / f"format-{number}.safetensors")
+    assert training.run.step == 17
+    training.fit()
+    then = np.load(CHECKPOINTS / f"format-{number}.npz")
+    np.testing.assert_allclose(training.history.losses, then["losses"], rtol=1e-9)
+    for name, values in training.model.params.items():
+        np.testing.assert_allclose(values, then[name], rtol=1e-9, atol=1e-12)

@@ -34,7 +34,7 @@ from nnplug import (
     UpdateRule,
 )
 from nnplug.checkpoint import read_checkpoint, write_checkpoint
-from nnplug.tensorfile import TensorFile
+from nnplug.tensorfile import CODES, TensorFile
 
 
 @frozen
@@ -452,6 +452,21 @@ def test_a_state_that_no_file_can_hold_is_told_before_training(tmp_path: Path) -
         "it may keep numbers, texts, lists, dicts and arrays"
     )
     assert other(callbacks=[Odd()]).fit().stopped
+
+
+def test_a_checkpoint_holds_what_a_model_file_can(tmp_path: Path) -> None:
+    """An array of each dtype comes back as it was; of another one the path and the dtype are told."""
+    path = tmp_path / "c.safetensors"
+    arrays = {name: np.arange(3).astype(name) for name in CODES}
+    write_checkpoint(path, {"state": arrays})
+    found = read_checkpoint(path, lambda content, stored: None)["state"]
+    assert {name: (a.dtype.name, a.tolist()) for name, a in found.items()} == {
+        name: (name, a.tolist()) for name, a in arrays.items()
+    }
+    with pytest.raises(CheckpointError) as caught:
+        write_checkpoint(path, {"state": {"a": np.zeros(1, "complex128")}})
+    told = "state/a, an array of complex128, cannot be written to a file, so there can be no checkpoint"
+    assert str(caught.value) == told
 
 
 # What a stranger may have put into it

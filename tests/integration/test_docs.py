@@ -40,6 +40,7 @@ from attrs import fields, frozen
 
 import nnplug
 import nnplug.testing
+from nnplug import checkpoint, guard, modelfile
 from nnplug.cli.main import COMMANDS, cli, main
 from nnplug.config import Experiment, parse
 from nnplug.doctor import Diagnosis
@@ -373,6 +374,25 @@ def test_keys_in_files_are_documented() -> None:
     assert list(content) == documented_keys("model-files", "content")
     assert list(diverged) == ["diverged"]
     assert list(diverged["diverged"]) == documented_keys("model-files", "diverged")
+
+
+def test_formats_and_files_of_a_run_are_documented() -> None:
+    """The page on files has a row for each format, and both pages that list a run's files have all of them."""
+    run = nnplug.train(tomllib.loads(SMALL), changes=["train.max_seconds=1e-9"], out="run")
+    left = {path.name + "/" * path.is_dir() for path in run.folder.iterdir()} | {guard.FILE}
+    pages = [DOCS / "reference" / f"{name}.md" for name in ("model-files", "command-line")]
+    files, commands = (page.read_text(encoding="utf-8") for page in pages)
+    assert re.findall(r"^\| (\d+) \| nnplug \d", files, re.MULTILINE) == [str(i + 1) for i in range(modelfile.FORMAT)]
+    assert f"`format`, which is {checkpoint.FORMAT}, and `checkpoint`" in files
+    assert all(re.search(rf"^\| `{name}", files, re.MULTILINE) for name in left)
+    assert all(re.search(rf"^\| `{name}` \|", commands, re.MULTILINE) for name in left)
+
+
+def test_the_changelog_names_every_built_in() -> None:
+    """What outsiders are told of is all that there is."""
+    named = set(re.findall(r"`([^`]+)`", (DOCS / "changelog.md").read_text(encoding="utf-8")))
+    registry = nnplug.Registry(only=["nnplug"])
+    assert {name for kind in KINDS for name in registry.names(kind)} | set(COMMANDS) <= named
 
 
 def text_of(path: str) -> dict[str, Any]:

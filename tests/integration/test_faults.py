@@ -43,7 +43,9 @@ def test_hostile_files_end_well_or_with_an_error_of_ours(script: str) -> None:
 
 @posix
 def test_one_command_runs_every_fuzzer() -> None:
-    """Each by its name, with the runs and the seed that were given."""
+    """Each script of the folder by its name, with the runs and the seed that were given."""
+    scripts = [path.name for path in (ROOT / "fuzz").glob("[!_]*.py") if "__main__" in path.read_text("utf-8")]
+    assert sorted(scripts) == sorted(FUZZERS)
     done = command(ROOT / "fuzz", "--runs", 5, "--seed", 7)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.findall(r"^== (.+)$", done.stdout, re.MULTILINE) == [*FUZZERS, "all well"]
