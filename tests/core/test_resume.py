@@ -34,7 +34,7 @@ from nnplug import (
     UpdateRule,
 )
 from nnplug.checkpoint import read_checkpoint, write_checkpoint
-from nnplug.tensorfile import CODES, TensorFile
+from nnplug.tensorfile import CODES, TensorFile, write_tensors
 
 
 @frozen
@@ -591,3 +591,14 @@ def test_a_model_is_no_checkpoint_nor_the_reverse(step_3: Path, tmp_path: Path) 
     ):
         nnplug.load(step_3)
     assert evolve(training.config).keep_checkpoints == 2
+
+
+@pytest.mark.parametrize("number", [2, True, "1", 1.0, None])
+def test_another_format_is_refused(step_3: Path, number: Any) -> None:
+    """A newer one may hold what this nnplug would overlook."""
+    with TensorFile(step_3) as file:
+        header, arrays = json.loads(file.texts["nnplug"]), {name: file.read(name) for name in file.arrays}
+    with step_3.open("wb") as out:
+        write_tensors(out, {"nnplug": json.dumps(header | {"format": number})}, arrays)
+    with pytest.raises(CheckpointError, match=f"it has format {number!r}; this nnplug reads format 1, a newer one may"):
+        other().resume(step_3)
