@@ -69,9 +69,9 @@ def lay_out(layer: Layer, plan: Plan) -> Layout:
         ShapeError: a plan uses one name twice, a name that no path can hold, or state of a dtype that no file can.
     """
     found, state = list(_walk(layer, plan, "", True)), dict(_walk_state(plan, ""))
-    for path, spec in state.items():
-        if spec.dtype is not None and np.dtype(spec.dtype).name not in CODES:  # told now, not when training is over
-            raise ShapeError(f"{path} is planned with dtype {np.dtype(spec.dtype)}, which no model file can hold")
+    for path, kept in state.items():
+        if kept.dtype is not None and np.dtype(kept.dtype).name not in CODES:  # told now, not when training is over
+            raise ShapeError(f"{path} is planned with dtype {np.dtype(kept.dtype)}, which no model file can hold")
     order = sorted(found, key=lambda item: (0 if item[1].decay else 1) if item[2] else 2)
     placed, start = [], 0
     ends = [0, 0, 0]
