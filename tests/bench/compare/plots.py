@@ -46,6 +46,7 @@ def _steps(found: dict[str, Found]) -> Any:
                 [times["median"]], [title], marker="o", color="black" if name.startswith("nnplug") else "tab:blue"
             )
         axes.set(title=workload, xlabel="µs a step", xlim=(0, None))
+        axes.locator_params(axis="x", nbins=4)
         axes.grid(color="0.9")
         axes.spines[["top", "right"]].set_visible(False)
     row[0, 0].invert_yaxis()

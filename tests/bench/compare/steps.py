@@ -16,7 +16,7 @@ from workloads import WORKLOADS, Workload
 
 TITLES = {
     "nnplug": "nnplug",
-    "nnplug_numba": "nnplug, nnplug-numba",
+    "nnplug_numba": "nnplug-numba",
     "floor": "NumPy by hand",
     "products": "products alone",
     "jax": "JAX",
