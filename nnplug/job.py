@@ -177,18 +177,28 @@ def _carry_out(solver: Solver, result: TrainResult) -> TrainResult:
         raise
     _keep(result, usable=True)  # before the evaluation, which may fail or be interrupted
     result.results.update({split: solver.evaluate(split) for split in solver.splits})
-    _write_json(result.folder / RESULT, result.as_dict())
+    _record(result, RESULT, result.as_dict())
     if not solver.unfinished:
         remove_checkpoints(result.folder)
     return result
 
 
 def _keep(result: TrainResult, usable: bool) -> None:
-    """Write what training led to; the model, unless it diverged before there was anything good."""
+    """Write what training led to: first the model, unless training failed before there was anything good."""
     history = result.history
-    _write_json(result.folder / HISTORY, {**asdict(history), "losses": list(history.losses)})
     if usable:
         result.model.save(result.model_path)
+    _record(result, HISTORY, {**asdict(history), "losses": list(history.losses)})
+
+
+def _record(result: TrainResult, name: str, content: Any) -> None:
+    """Write what is told of a run; the error says that the model is there all the same."""
+    try:
+        write_atomically(result.folder / name, json_text(content, indent=1).encode())
+    except OSError as error:
+        if result.model_path.is_file():
+            error.add_note(f"the model is kept in {result.model_path} and can be used; {name} alone is missing")
+        raise
 
 
 def read_config(config: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], str, str]:
@@ -236,7 +246,3 @@ def build_for(experiment: Experiment, data: Dataset, registry: Registry) -> Mode
         class_names=data.class_names,
         registry=registry,
     )
-
-
-def _write_json(path: Path, content: Any) -> None:
-    write_atomically(path, json_text(content, indent=1).encode())

@@ -130,6 +130,32 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for files")
+def test_a_disk_without_room_for_the_history_keeps_the_model(tmp_path: Path) -> None:
+    """The history of many steps is larger than a small model, which is written first; the error says where it is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.getsignal(signal.SIGXFSZ)
+
+    @define
+    class FullDisk(Callback):
+        """Lets no file grow beyond the size of the model when training has ended."""
+
+        def stop(self, run: Run) -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6000, hard))
+
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*history\.json") as caught:
+            nnplug.train(DIGITS, changes=["train.epochs=50"], out=tmp_path / "run", callbacks=[FullDisk()])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    model = tmp_path / "run" / "model.safetensors"
+    assert caught.value.__notes__[0] == f"the model is kept in {model} and can be used; history.json alone is missing"
+    x, y = nnplug.load_data("digits").test
+    assert nnplug.load(model).evaluate(x, y)["accuracy"] > 0.9
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for files")
 def test_a_disk_that_is_full_costs_a_checkpoint_and_no_training(tmp_path: Path, whole: nnplug.TrainResult) -> None:
     """The earlier checkpoint stays good, no half file stays, the message says what happened, training goes on."""
     kept: dict[str, Any] = {}
