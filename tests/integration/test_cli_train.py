@@ -290,6 +290,24 @@ def test_interrupt_before_training(config, site):
 
 
 @UNIX
+@pytest.mark.parametrize("terminal", [False, True])
+def test_losing_stderr_ends_no_training(config, terminal):
+    """Whoever watched has left, or closed the window: what is shown is lost, and nothing else."""
+    command = [sys.executable, "-m", "nnplug", "train", str(config), "--out", "run"]
+    command += ["--set", "train.epochs=3", "--set", "train.batch_size=4"]
+    reading, stderr = os.openpty() if terminal else os.pipe()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as running:
+        os.close(stderr)
+        os.read(reading, 1)
+        os.close(reading)
+        out, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "finished" not in out
+    assert "3 epochs" in out
+    assert json.loads(Path("run/result.json").read_text(encoding="utf-8"))["stopped"] == "finished"
+
+
+@UNIX
 def test_bar_and_colour_only_on_a_terminal(config):
     """A terminal sees a bar and bold headings; with NO_COLOR no headings."""
     for environment, bold in (({}, True), ({"NO_COLOR": "1"}, False)):
