@@ -18,6 +18,29 @@ NARROWEST = len("-1.234e-05")  # column
 BOOKKEEPING = ("epoch", "step", "learning_rate", "train_seconds")  # columns of the history that are no results
 
 
+class _Stderr:
+    """stderr until a write fails; from then on it takes everything and shows nothing."""
+
+    def __init__(self) -> None:
+        self._lost = False
+
+    def write(self, text: str) -> None:
+        self._try(sys.stderr.write, text)
+
+    def flush(self) -> None:
+        self._try(sys.stderr.flush)
+
+    def _try(self, act: Callable[..., object], *given: str) -> None:
+        if not self._lost:
+            try:
+                act(*given)
+            except OSError:
+                self._lost = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
 @define
 class Progress(Callback):
     """Writes a line for each epoch to stderr, as a table; on a terminal, a bar below it counts the steps.
@@ -29,8 +52,7 @@ class Progress(Callback):
     and training goes on.
     """
 
-    _out: _Stderr = field(init=False, factory=lambda: _Stderr(), repr=False, eq=False)
-
+    _out: _Stderr = field(init=False, factory=_Stderr, repr=False, eq=False)
     _bar: Any = field(init=False, default=None, repr=False, eq=False)
     _columns: tuple[str, ...] = field(init=False, default=(), repr=False, eq=False)
     _started: float = field(init=False, default=0.0, repr=False, eq=False)
@@ -103,29 +125,6 @@ class Progress(Callback):
         else:
             self._out.write(line + "\n")
             self._out.flush()
-
-
-class _Stderr:
-    """stderr until a write fails; from then on it takes everything and shows nothing."""
-
-    def __init__(self) -> None:
-        self._lost = False
-
-    def write(self, text: str) -> None:
-        self._try(lambda: sys.stderr.write(text))
-
-    def flush(self) -> None:
-        self._try(lambda: sys.stderr.flush())
-
-    def _try(self, act: Callable[[], object]) -> None:
-        if not self._lost:
-            try:
-                act()
-            except OSError:
-                self._lost = True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr, name)
 
 
 def _width(run: Run) -> int:
