@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from nnplug.errors import DataError, DivergedError, NnplugError, PluginError, Re
 from nnplug.files import json_text, remove_leftovers, write_atomically
 from nnplug.history import History
 from nnplug.loading import load
+from nnplug.lock import locked
 from nnplug.model import Model
 from nnplug.options import fields_of
 from nnplug.presets import read_preset
@@ -36,7 +38,6 @@ from nnplug.runfolder import (
     how_to_go_on,
     read_history,
     read_results,
-    was_killed_while_starting,
 )
 from nnplug.solver import Solver
 from nnplug.specs import Dataset
@@ -123,22 +124,30 @@ def train(
         set_value(raw, change)
     installed = registry or default_registry()
     experiment, registry = parse(raw, installed, source)
-    begun = Path(out) if resume and out is not None and has_begun(Path(out)) else None
-    if begun is not None:
-        check_same(begun, experiment, registry, installed)
-        if has_ended(begun):
-            return _ended(begun, registry)
-    solver = _make_solver(experiment, callbacks, registry)
-    if begun is not None and checkpoints_in(begun):
-        solver.resume(begun)
+    with ExitStack() as held:
+        folder = Path(out) if resume and out is not None and has_begun(Path(out)) else None
+        if folder is not None:
+            held.enter_context(locked(folder))
+            check_same(folder, experiment, registry, installed)
+            if has_ended(folder):
+                return _ended(folder, registry)
+        solver = _make_solver(experiment, callbacks, registry)
+        if folder is None:
+            folder = claim_folder(out, name, resume)
+            held.enter_context(locked(folder))
+        return _run(solver, folder, to_toml(experiment, registry), resume)
+
+
+def _run(solver: Solver, folder: Path, config: str, resume: bool) -> TrainResult:
+    """Train in a folder that is ours, from its last checkpoint if there is one."""
+    if checkpoints_in(folder):
+        solver.resume(folder)
     elif resume:
-        warnings.warn(f"{out} holds no checkpoint to go on from; training begins at the first step", stacklevel=2)
-    if resume and out is not None and was_killed_while_starting(Path(out)):
-        begun = Path(out)
-    folder = solver.run.folder = begun or claim_folder(out, name)
+        warnings.warn(f"{folder} holds no checkpoint to go on from; training begins at the first step", stacklevel=3)
+    solver.run.folder = folder
     remove_leftovers(folder)
     remove_leftovers(folder / CHECKPOINTS)
-    write_atomically(folder / CONFIG, to_toml(experiment, registry).encode())
+    write_atomically(folder / CONFIG, config.encode())
     try:
         return _carry_out(solver, TrainResult(solver.model, solver.history, {}, folder))
     except BaseException as error:

@@ -24,8 +24,13 @@ from nnplug.registry import Registry
 CONFIG, MODEL, HISTORY, RESULT = "config.toml", "model.safetensors", "history.json", "result.json"
 
 
-def claim_folder(out: str | Path | None, name: str) -> Path:
+def claim_folder(out: str | Path | None, name: str, resume: bool = False) -> Path:
     """Make a new run's folder, so that no other run, even one that starts at this moment, writes into it.
+
+    Args:
+        out: the folder that is asked for, if any.
+        name: what a numbered folder is called otherwise.
+        resume: take a folder, too, that a run has claimed and was killed before it wrote anything.
 
     Raises:
         NnplugError: the folder that was asked for holds something.
@@ -36,7 +41,9 @@ def claim_folder(out: str | Path | None, name: str) -> Path:
                 folder = Path("runs") / f"{name}-{i}"
                 folder.mkdir(parents=True)
                 return folder
-    folder = Path(out or ".")
+    folder = Path(out)
+    if resume and was_killed_while_starting(folder):
+        return folder
     if folder.exists() and not folder.is_dir():
         raise NnplugError(f"{folder} is a file; name a new folder for the run")
     folder.mkdir(parents=True, exist_ok=True)

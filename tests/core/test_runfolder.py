@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -124,9 +125,39 @@ def test_a_run_killed_while_it_started_begins(names: list[str], tmp_path: Path, 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     """No run began in it, so none goes on in it."""
     (tmp_path / "thesis.txt").write_text("all of it")
-    with pytest.warns(UserWarning, match="holds no checkpoint"), pytest.raises(NnplugError, match="is not empty; name"):
+    with pytest.raises(NnplugError, match="is not empty; name"):
         nnplug.train(DIGITS, out=tmp_path, resume=True)
     assert (tmp_path / "thesis.txt").read_text() == "all of it"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+@pytest.mark.parametrize("resume", [True, False])
+def test_two_processes_never_write_into_one_folder(resume: bool, tmp_path: Path, whole: nnplug.TrainResult) -> None:
+    """While a run goes on, resumed or new, another is refused; a run that was killed leaves no lock behind."""
+    folder = tmp_path / "run"
+    if resume:
+        nnplug.train(DIGITS, out=folder, callbacks=[Interrupt(at=9)])
+    code = f"""
+import time
+import nnplug
+from nnplug import Callback
+
+class Wait(Callback):
+    def epoch(self, run):
+        print("waits", flush=True)
+        time.sleep(600)
+
+nnplug.train({DIGITS!r}, out={str(folder)!r}, resume={resume}, callbacks=[Wait()])
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "waits\n"
+            with pytest.raises(NnplugError, match=r"run is going on in another process; wait for it, or stop it$"):
+                nnplug.train(DIGITS, out=folder, resume=True)
+        finally:
+            other.kill()
+    assert bytes_of(nnplug.train(DIGITS, out=folder, resume=True)) == bytes_of(whole)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for files")
