@@ -18,6 +18,7 @@ from nnplug.errors import ConfigError, NnplugError, Problem
 from nnplug.files import is_leftover
 from nnplug.history import History
 from nnplug.identity import differences
+from nnplug.naming import printable
 from nnplug.options import show
 from nnplug.registry import Registry
 
@@ -33,8 +34,16 @@ def claim_folder(out: str | Path | None, name: str, resume: bool = False) -> Pat
         resume: take a folder, too, that a run has claimed and was killed before it wrote anything.
 
     Raises:
-        NnplugError: the folder that was asked for holds something.
+        NnplugError: the folder that was asked for holds something, or cannot be made.
     """
+    try:
+        return _claim(out, name, resume)
+    except (OSError, ValueError) as error:  # a path that is none, such as one with a null byte, is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise NnplugError(f"{printable(str(out or 'runs'))}: {reason}; name another folder for the run") from error
+
+
+def _claim(out: str | Path | None, name: str, resume: bool) -> Path:
     if out is None:
         for i in count(1):
             with suppress(FileExistsError):
@@ -56,8 +65,11 @@ def claim_folder(out: str | Path | None, name: str, resume: bool = False) -> Pat
 
 def has_begun(folder: Path) -> bool:
     """Whether a run has written its config into a folder; an empty one is from a run that was killed while starting."""
-    path = folder / CONFIG
-    return path.is_file() and path.stat().st_size > 0
+    try:
+        path = folder / CONFIG
+        return path.is_file() and path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def was_killed_while_starting(folder: Path) -> bool:

@@ -16,6 +16,7 @@ from attrs import define
 import nnplug
 from nnplug import Callback, CheckpointError, ConfigError, NnplugError, Run
 from nnplug.checkpoint import checkpoints_in
+from nnplug.naming import printable
 from nnplug.runfolder import was_killed_while_starting
 
 DIGITS: dict[str, Any] = {
@@ -128,6 +129,16 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(NnplugError, match="is not empty; name"):
         nnplug.train(DIGITS, out=tmp_path, resume=True)
     assert (tmp_path / "thesis.txt").read_text() == "all of it"
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize("out", ["file/run", "a\0b", "x" * 300])
+def test_a_folder_that_cannot_be_made_is_an_error_of_ours(out: str, resume: bool) -> None:
+    """It names the folder."""
+    Path("file").touch()
+    with pytest.raises(NnplugError, match=r"; name another folder for the run$") as caught:
+        nnplug.train(DIGITS, out=out, resume=resume)
+    assert str(caught.value).startswith(f"{printable(out)}: ")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")

@@ -235,7 +235,7 @@ def test_folder_without_permission(cli, config):
     if os.access("locked", os.W_OK):
         pytest.skip("this user may write anywhere")
     done = cli("train", config, "--out", "locked/run")
-    message = "nnplug: error: locked/run: Permission denied\n"
+    message = "nnplug: error: locked/run: Permission denied; name another folder for the run\n"
     assert (done.code, done.out, done.err) == (1, "", message)
 
 
