@@ -17,7 +17,7 @@ from nnplug.checkpoint import checkpoints_in, remove_checkpoints
 from nnplug.config import Experiment, parse, read_toml, set_value, to_toml
 from nnplug.contracts import Callback, DataLoader
 from nnplug.data import sample_spec
-from nnplug.errors import DataError, DivergedError, NnplugError, PluginError, RegistryError
+from nnplug.errors import CheckpointError, DataError, DivergedError, NnplugError, PluginError, RegistryError
 from nnplug.files import json_text, remove_leftovers, write_atomically
 from nnplug.history import History
 from nnplug.loading import load
@@ -141,7 +141,12 @@ def train(
 def _run(solver: Solver, folder: Path, config: str, resume: bool) -> TrainResult:
     """Train in a folder that is ours, from its last checkpoint if there is one."""
     if checkpoints_in(folder):
-        solver.resume(folder)
+        try:
+            solver.resume(folder)
+        except CheckpointError as error:
+            if (folder / MODEL).is_file():
+                error.add_note(f"the model as it was when the run stopped is in {folder / MODEL}")
+            raise
     elif resume:
         warnings.warn(f"{folder} holds no checkpoint to go on from; training begins at the first step", stacklevel=3)
     solver.run.folder = folder
@@ -151,7 +156,9 @@ def _run(solver: Solver, folder: Path, config: str, resume: bool) -> TrainResult
     try:
         return _carry_out(solver, TrainResult(solver.model, solver.history, {}, folder))
     except BaseException as error:
-        if checkpoints_in(folder) and not isinstance(error, DivergedError):
+        if isinstance(error, DivergedError):
+            error.add_note("resumed, it would end in the same way; begin a new run, perhaps with a lower learning rate")
+        elif checkpoints_in(folder):
             error.add_note(f"to go on from the last checkpoint: {how_to_go_on(folder)}")
         raise
 
@@ -159,7 +166,13 @@ def _run(solver: Solver, folder: Path, config: str, resume: bool) -> TrainResult
 def _ended(folder: Path, registry: Registry) -> TrainResult:
     """The result of a run that has ended before."""
     history = read_history(folder)
-    warnings.warn(f"the run in {folder} has ended ({history.stopped}); there is nothing to resume", stacklevel=3)
+    told = f"the run in {folder} has ended ({history.stopped}); there is nothing to resume"
+    if history.stopped.startswith(("interrupted by", "max_seconds")):
+        told = (
+            f"the run in {folder} was cut short ({history.stopped}), and its checkpoints are gone; "
+            "it cannot go on, its model is as it was then"
+        )
+    warnings.warn(told, stacklevel=3)
     return TrainResult(load(folder / MODEL, registry=registry), history, read_results(folder), folder)
 
 

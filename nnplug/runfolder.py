@@ -50,7 +50,7 @@ def _claim(out: str | Path | None, name: str, resume: bool) -> Path:
                 folder = Path("runs") / f"{name}-{i}"
                 folder.mkdir(parents=True)
                 return folder
-    folder = Path(out)
+    folder = Path(out or ".")
     if resume and was_killed_while_starting(folder):
         return folder
     if folder.exists() and not folder.is_dir():

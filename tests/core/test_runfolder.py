@@ -87,8 +87,10 @@ def test_where_no_checkpoint_is_good_nothing_is_lost(stopped: Path) -> None:
     """It is an error, and the files stay."""
     for path in checkpoints_in(stopped):
         path.write_bytes(b"x")
-    with pytest.raises(CheckpointError, match=r"step-9\.safetensors .*; .*step-8\.safetensors "):
+    told = r"step-9\.safetensors .*; .*step-8\.safetensors .*; to begin anew, name a new folder"
+    with pytest.raises(CheckpointError, match=told) as caught:
         nnplug.train(DIGITS, out=stopped, resume=True)
+    assert caught.value.__notes__ == [f"the model as it was when the run stopped is in {stopped / 'model.safetensors'}"]
     assert len(checkpoints_in(stopped)) == 2
 
 
@@ -111,6 +113,15 @@ def test_a_run_that_has_ended_is_given_back(whole: nnplug.TrainResult) -> None:
         again = nnplug.train(DIGITS, out=whole.folder, resume=True)
     assert bytes_of(again) == bytes_of(whole)
     assert again.results == whole.results
+
+
+def test_an_interrupted_run_without_checkpoints_has_not_ended(stopped: Path) -> None:
+    """It is told that it cannot go on, and why."""
+    for path in checkpoints_in(stopped):
+        path.unlink()
+    told = r"was cut short \(interrupted by SIGINT\), and its checkpoints are gone; it cannot go on, its model is as"
+    with pytest.warns(UserWarning, match=told):
+        assert nnplug.train(DIGITS, out=stopped, resume=True).history.signal == signal.SIGINT
 
 
 @pytest.mark.parametrize("names", [["config.toml"], ["config.toml", ".config.toml.0123456789abcdef"]])

@@ -163,7 +163,7 @@ def test_divergence_exits_with_3(cli, config):
     """A loss that is not finite is told with the usual causes, without a traceback or NumPy's warnings."""
     done = cli("train", config, "--set", "update.learning_rate=1e30", "--quiet", "--out", "run")
     assert (done.code, done.out) == (3, "")
-    told, kept = done.err.splitlines()
+    told, kept, advice = done.err.splitlines()
     assert told.startswith("nnplug: error: training diverged: the loss of step 2 is nan; the output of ")
     kept_in = Path("run", "diverged.safetensors")
     assert kept == f"nnplug: error: parameters, gradients and batch of that moment are kept in {kept_in}"
@@ -172,6 +172,7 @@ def test_divergence_exits_with_3(cli, config):
     assert (
         done.err == f"nnplug: error: {kept_in} is no model, but what was kept of a training that diverged, to look at\n"
     )
+    assert advice.startswith("nnplug: error: resumed, it would end in the same way; begin a new run")
 
 
 def test_late_divergence_keeps_the_best_model(process, config, site):
@@ -180,7 +181,10 @@ def test_late_divergence_keeps_the_best_model(process, config, site):
     done = process("train", config, "--quiet", "--out", "run", "--set", "update.schedule=leap", path=site.path)
     path = Path("run", "model.safetensors")
     assert (done.code, done.out) == (3, "")
-    assert done.err.splitlines()[2:] == [f"nnplug: error: the best model before that is kept in {path}"]
+    assert done.err.splitlines()[2:] == [
+        f"nnplug: error: the best model before that is kept in {path}",
+        "nnplug: error: resumed, it would end in the same way; begin a new run, perhaps with a lower learning rate",
+    ]
     assert nnplug.load(path).evaluate(*nnplug.load_data("digits").test)["loss"] < 2.3
 
 
