@@ -224,6 +224,8 @@ def _reason(error: Exception) -> object:
         return "it has a name in no encoding that we know"
     if isinstance(error, TokenError):
         return error.args[0]  # the place is one in the header, not in the file
+    if "<ast." in str(error):  # Python's parser, of a header that is code
+        return "its header is no table of shape, order and dtype"
     return error.strerror if isinstance(error, OSError) and error.strerror else error
 
 

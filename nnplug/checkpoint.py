@@ -143,7 +143,7 @@ def newest_checkpoint(folder: Path, check: Check) -> dict[str, Any]:
                 warnings.warn(f"{problem}; going on from {path.name} instead", stacklevel=2)
             return snapshot
     told = "; ".join(problems) or f"{folder} holds no checkpoint"
-    raise CheckpointError(told)
+    raise CheckpointError(f"{told}; to begin anew, name a new folder")
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -23,7 +23,10 @@ def open_to_read(path: Path) -> BinaryIO:
     Raises:
         OSError: there is no such file, or it cannot be read.
     """
-    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  (Path.open takes no opener)
+    try:
+        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  (Path.open takes no opener)
+    except ValueError as error:  # a path that is none, such as one with a null byte
+        raise OSError(errno.EINVAL, str(error), str(path)) from None
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise _no_file(path)

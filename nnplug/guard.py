@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 SHOWN = 5  # rows and losses in a message
 FILE = "diverged.safetensors"  # in the run's folder
 CAUSES = (
-    "Usual causes: a learning rate that is too large, inputs that are not scaled, a logarithm of zero, "
-    "or a schedule that rises"
+    "Usual causes: a learning rate that is too large, inputs that are not scaled, NaN or infinity in the data, "
+    "a logarithm of zero, or a schedule that rises"
 )
 
 

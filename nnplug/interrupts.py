@@ -12,7 +12,8 @@ class Interrupts:
     """While entered, the first SIGINT or SIGTERM is only noted; a second one acts at once.
 
     An interrupt in the middle of an update would leave half of the parameters moved. Outside the main thread, where
-    Python delivers no signals, nothing is held back.
+    Python delivers no signals, nothing is held back. A signal that is ignored, as a background job of a script ignores
+    SIGINT, stays ignored.
 
     Attributes:
         received: the signal that came, or 0.
@@ -25,7 +26,8 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._note)
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._previous[number] = signal.signal(number, self._note)
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from nnplug.checkpoint import checkpoints_in, remove_checkpoints
 from nnplug.config import Experiment, parse, read_toml, set_value, to_toml
 from nnplug.contracts import Callback, DataLoader
 from nnplug.data import sample_spec
-from nnplug.errors import DataError, DivergedError, NnplugError, PluginError, RegistryError
+from nnplug.errors import CheckpointError, DataError, DivergedError, NnplugError, PluginError, RegistryError
 from nnplug.files import json_text, remove_leftovers, write_atomically
 from nnplug.history import History
 from nnplug.loading import load
+from nnplug.lock import locked
 from nnplug.model import Model
 from nnplug.options import fields_of
 from nnplug.presets import read_preset
@@ -36,7 +38,6 @@ from nnplug.runfolder import (
     how_to_go_on,
     read_history,
     read_results,
-    was_killed_while_starting,
 )
 from nnplug.solver import Solver
 from nnplug.specs import Dataset
@@ -123,26 +124,41 @@ def train(
         set_value(raw, change)
     installed = registry or default_registry()
     experiment, registry = parse(raw, installed, source)
-    begun = Path(out) if resume and out is not None and has_begun(Path(out)) else None
-    if begun is not None:
-        check_same(begun, experiment, registry, installed)
-        if has_ended(begun):
-            return _ended(begun, registry)
-    solver = _make_solver(experiment, callbacks, registry)
-    if begun is not None and checkpoints_in(begun):
-        solver.resume(begun)
+    with ExitStack() as held:
+        folder = Path(out) if resume and out is not None and has_begun(Path(out)) else None
+        if folder is not None:
+            held.enter_context(locked(folder))
+            check_same(folder, experiment, registry, installed)
+            if has_ended(folder):
+                return _ended(folder, registry)
+        solver = _make_solver(experiment, callbacks, registry)
+        if folder is None:
+            folder = claim_folder(out, name, resume)
+            held.enter_context(locked(folder))
+        return _run(solver, folder, to_toml(experiment, registry), resume)
+
+
+def _run(solver: Solver, folder: Path, config: str, resume: bool) -> TrainResult:
+    """Train in a folder that is ours, from its last checkpoint if there is one."""
+    if checkpoints_in(folder):
+        try:
+            solver.resume(folder)
+        except CheckpointError as error:
+            if (folder / MODEL).is_file():
+                error.add_note(f"the model as it was when the run stopped is in {folder / MODEL}")
+            raise
     elif resume:
-        warnings.warn(f"{out} holds no checkpoint to go on from; training begins at the first step", stacklevel=2)
-    if resume and out is not None and was_killed_while_starting(Path(out)):
-        begun = Path(out)
-    folder = solver.run.folder = begun or claim_folder(out, name)
+        warnings.warn(f"{folder} holds no checkpoint to go on from; training begins at the first step", stacklevel=3)
+    solver.run.folder = folder
     remove_leftovers(folder)
     remove_leftovers(folder / CHECKPOINTS)
-    write_atomically(folder / CONFIG, to_toml(experiment, registry).encode())
+    write_atomically(folder / CONFIG, config.encode())
     try:
         return _carry_out(solver, TrainResult(solver.model, solver.history, {}, folder))
     except BaseException as error:
-        if checkpoints_in(folder) and not isinstance(error, DivergedError):
+        if isinstance(error, DivergedError):
+            error.add_note("resumed, it would end in the same way; begin a new run, perhaps with a lower learning rate")
+        elif checkpoints_in(folder):
             error.add_note(f"to go on from the last checkpoint: {how_to_go_on(folder)}")
         raise
 
@@ -150,7 +166,13 @@ def train(
 def _ended(folder: Path, registry: Registry) -> TrainResult:
     """The result of a run that has ended before."""
     history = read_history(folder)
-    warnings.warn(f"the run in {folder} has ended ({history.stopped}); there is nothing to resume", stacklevel=3)
+    told = f"the run in {folder} has ended ({history.stopped}); there is nothing to resume"
+    if history.stopped.startswith(("interrupted by", "max_seconds")):
+        told = (
+            f"the run in {folder} was cut short ({history.stopped}), and its checkpoints are gone; "
+            "it cannot go on, its model is as it was then"
+        )
+    warnings.warn(told, stacklevel=3)
     return TrainResult(load(folder / MODEL, registry=registry), history, read_results(folder), folder)
 
 
@@ -177,18 +199,28 @@ def _carry_out(solver: Solver, result: TrainResult) -> TrainResult:
         raise
     _keep(result, usable=True)  # before the evaluation, which may fail or be interrupted
     result.results.update({split: solver.evaluate(split) for split in solver.splits})
-    _write_json(result.folder / RESULT, result.as_dict())
+    _record(result, RESULT, result.as_dict())
     if not solver.unfinished:
         remove_checkpoints(result.folder)
     return result
 
 
 def _keep(result: TrainResult, usable: bool) -> None:
-    """Write what training led to; the model, unless it diverged before there was anything good."""
+    """Write what training led to: first the model, unless training failed before there was anything good."""
     history = result.history
-    _write_json(result.folder / HISTORY, {**asdict(history), "losses": list(history.losses)})
     if usable:
         result.model.save(result.model_path)
+    _record(result, HISTORY, {**asdict(history), "losses": list(history.losses)})
+
+
+def _record(result: TrainResult, name: str, content: Any) -> None:
+    """Write what is told of a run; the error says that the model is there all the same."""
+    try:
+        write_atomically(result.folder / name, json_text(content, indent=1).encode())
+    except OSError as error:
+        if result.model_path.is_file():
+            error.add_note(f"the model is kept in {result.model_path} and can be used; {name} alone is missing")
+        raise
 
 
 def read_config(config: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], str, str]:
@@ -236,7 +268,3 @@ def build_for(experiment: Experiment, data: Dataset, registry: Registry) -> Mode
         class_names=data.class_names,
         registry=registry,
     )
-
-
-def _write_json(path: Path, content: Any) -> None:
-    write_atomically(path, json_text(content, indent=1).encode())

@@ -18,18 +18,32 @@ from nnplug.errors import ConfigError, NnplugError, Problem
 from nnplug.files import is_leftover
 from nnplug.history import History
 from nnplug.identity import differences
+from nnplug.naming import printable
 from nnplug.options import show
 from nnplug.registry import Registry
 
 CONFIG, MODEL, HISTORY, RESULT = "config.toml", "model.safetensors", "history.json", "result.json"
 
 
-def claim_folder(out: str | Path | None, name: str) -> Path:
+def claim_folder(out: str | Path | None, name: str, resume: bool = False) -> Path:
     """Make a new run's folder, so that no other run, even one that starts at this moment, writes into it.
 
+    Args:
+        out: the folder that is asked for, if any.
+        name: what a numbered folder is called otherwise.
+        resume: take a folder, too, that a run has claimed and was killed before it wrote anything.
+
     Raises:
-        NnplugError: the folder that was asked for holds something.
+        NnplugError: the folder that was asked for holds something, or cannot be made.
     """
+    try:
+        return _claim(out, name, resume)
+    except (OSError, ValueError) as error:  # a path that is none, such as one with a null byte, is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise NnplugError(f"{printable(str(out or 'runs'))}: {reason}; name another folder for the run") from error
+
+
+def _claim(out: str | Path | None, name: str, resume: bool) -> Path:
     if out is None:
         for i in count(1):
             with suppress(FileExistsError):
@@ -37,6 +51,8 @@ def claim_folder(out: str | Path | None, name: str) -> Path:
                 folder.mkdir(parents=True)
                 return folder
     folder = Path(out or ".")
+    if resume and was_killed_while_starting(folder):
+        return folder
     if folder.exists() and not folder.is_dir():
         raise NnplugError(f"{folder} is a file; name a new folder for the run")
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,8 +65,11 @@ def claim_folder(out: str | Path | None, name: str) -> Path:
 
 def has_begun(folder: Path) -> bool:
     """Whether a run has written its config into a folder; an empty one is from a run that was killed while starting."""
-    path = folder / CONFIG
-    return path.is_file() and path.stat().st_size > 0
+    try:
+        path = folder / CONFIG
+        return path.is_file() and path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def was_killed_while_starting(folder: Path) -> bool:

@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from contextlib import suppress
+from typing import TextIO
 
 import click
 
@@ -60,11 +61,20 @@ def _lament(error: OSError) -> int:
         return FAILED
     with suppress(OSError):  # stderr may be what is broken
         if error.errno != GONE:
-            complain(reason)
+            complain(f"the standard output: {reason}" if _is_lost(sys.stdout) else reason)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # what is left in it would fail once more when Python exits, with words of its own
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return FAILED
+
+
+def _is_lost(stream: TextIO) -> bool:
+    """Whether what was printed there cannot be written."""
+    try:
+        stream.flush()
+    except OSError:
+        return True
+    return False
 
 
 def _explain(error: BaseException) -> int:

@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module  # noqa: TID251  (of commands listed below)
 from pathlib import Path
 
@@ -125,4 +126,5 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def _warn(message: Warning | str, *where: object, **more: object) -> None:
     """Tell a warning as the other messages are told: users of a command have no use for a line of source."""
-    complain(str(message), "warning")
+    with suppress(OSError):  # stderr may be what is broken: no reason for a training to end
+        complain(str(message), "warning")

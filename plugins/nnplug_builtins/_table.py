@@ -116,6 +116,8 @@ class Table:
                 lines.begin_row()
         except csv.Error as error:
             told = str(error).replace(f"'{self.delimiter}'", repr(self.delimiter))  # which may be a tab
+            if told == "unexpected end of data":
+                told += f"; a quote is left open in the row that begins at line {lines.number + 1 - len(lines.row)}"
             raise DataError(f"{self.path}: line {lines.number}: {told}") from error
 
     def _explain(self, names: list[str], roles: Sequence[Role]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from math import nan
 from time import perf_counter
 from typing import Any
@@ -17,14 +18,41 @@ NARROWEST = len("-1.234e-05")  # column
 BOOKKEEPING = ("epoch", "step", "learning_rate", "train_seconds")  # columns of the history that are no results
 
 
+class _Stderr:
+    """stderr until a write fails; from then on it takes everything and shows nothing."""
+
+    def __init__(self) -> None:
+        self._lost = False
+
+    def write(self, text: str) -> None:
+        self._try(sys.stderr.write, text)
+
+    def flush(self) -> None:
+        self._try(sys.stderr.flush)
+
+    def _try(self, act: Callable[..., object], *given: str) -> None:
+        if not self._lost:
+            try:
+                act(*given)
+            except OSError:
+                self._lost = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
 @define
 class Progress(Callback):
     """Writes a line for each epoch to stderr, as a table; on a terminal, a bar below it counts the steps.
 
     The bar shows the mean loss of the last hundred batches. Seconds are those that passed since the line before,
     evaluation included.
+
+    When stderr cannot be written to any more, because who read it has left or its disk is full, nothing more is shown,
+    and training goes on.
     """
 
+    _out: _Stderr = field(init=False, factory=_Stderr, repr=False, eq=False)
     _bar: Any = field(init=False, default=None, repr=False, eq=False)
     _columns: tuple[str, ...] = field(init=False, default=(), repr=False, eq=False)
     _started: float = field(init=False, default=0.0, repr=False, eq=False)
@@ -34,10 +62,10 @@ class Progress(Callback):
     def start(self, run: Run) -> None:
         """Open the bar if somebody can see it."""
         self._started = self._line_at = perf_counter()
-        self._bar, self._columns = None, ()
+        self._out, self._bar, self._columns = _Stderr(), None, ()
         if run.step > 0:
             self._say(f"going on after step {run.step} of {run.total_steps}")
-        if sys.stderr.isatty():
+        if self._out.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(
@@ -45,7 +73,7 @@ class Progress(Callback):
                 total=run.total_steps,
                 desc=f"epoch {run.epoch + 1}/{run.total_epochs}",
                 unit=" steps",
-                file=sys.stderr,
+                file=self._out,
                 dynamic_ncols=True,
                 leave=False,
                 mininterval=0,  # `step` sees to that
@@ -93,10 +121,10 @@ class Progress(Callback):
     def _say(self, line: str) -> None:
         """Write a line, above the bar if there is one."""
         if self._bar is not None:
-            self._bar.write(line, file=sys.stderr)
+            self._bar.write(line, file=self._out)
         else:
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
+            self._out.write(line + "\n")
+            self._out.flush()
 
 
 def _width(run: Run) -> int:

@@ -91,6 +91,8 @@ def _files(pattern: Path | str | None) -> dict[Path, Path]:
     if pattern is None:
         return {}
     path = os.path.expanduser(pattern)  # noqa: PTH111  (Path.expanduser raises where nobody has that home)
+    if Path(path).parts.count("**") > 1:  # glob tries every way to share the folders out among them, almost for ever
+        raise DataError(f"{path}: holds ** more than once; one ** stands for folders of any depth")
     told = f"{path}: fits no file; the current folder is {Path.cwd()}"
     if os.path.isdir(path):  # noqa: PTH112
         path, told = os.path.join(escape(path), "*.npz"), f"{path}: the folder holds no .npz file"  # noqa: PTH118

@@ -151,6 +151,7 @@ UNREADABLE = "cannot be read: "
         (declaring("(6,)", "'\x1b[2J\n'"), UNREADABLE),
         (declaring("(6,)", "'\\x1b[2J'"), UNREADABLE),
         (with_header("{'\\x1b[2J': 1}"), UNREADABLE),
+        (with_header("print()"), UNREADABLE + "its header is no table of shape, order and dtype"),
         (with_header("\0" * 200), UNREADABLE),
         (with_header("(" * 4000), UNREADABLE),
         (with_header("-" * 4000 + "1"), UNREADABLE),

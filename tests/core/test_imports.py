@@ -22,7 +22,7 @@ BUILT_INS = Path(nnplug_builtins.__file__).parent
 # which may import each other; "" is nnplug itself, which imports what it is asked for.
 ORDER = (
     ("errors", "naming", "arena", "streams", "interrupts", "history", "packing", "probe"),
-    ("files", "paths"),
+    ("files", "paths", "lock"),
     ("specs", "about", "limits"),
     ("context", "mapped", "arrayfiles", "gradcheck", "tensorfile"),
     ("contracts", "modelfile", "order"),

@@ -64,6 +64,17 @@ def test_handlers_are_put_back() -> None:
     assert seen == [signal.SIGTERM]
 
 
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_is_ignored_stays_ignored(number: signal.Signals) -> None:
+    """A background job of a script ignores Ctrl-C, which is meant for what runs in the foreground."""
+    signal.signal(number, signal.SIG_IGN)
+    with Interrupts() as interrupts:
+        signal.raise_signal(number)
+        assert interrupts.received == 0
+        assert signal.getsignal(number) is signal.SIG_IGN
+    assert signal.getsignal(number) is signal.SIG_IGN
+
+
 def test_blocks_may_be_nested() -> None:
     """Training inside of training: the inner block notes the first signal, the outer one the next."""
     with Interrupts() as outer:

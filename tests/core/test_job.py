@@ -266,6 +266,7 @@ def test_divergence_keeps_the_best_model_before_it() -> None:
     assert caught.value.__notes__ == [
         f"parameters, gradients and batch of that moment are kept in {Path('run/diverged.safetensors')}",
         f"the best model before that is kept in {Path('run/model.safetensors')}",
+        "resumed, it would end in the same way; begin a new run, perhaps with a lower learning rate",
     ]
     assert sorted(path.name for path in Path("run").iterdir()) == [
         "config.toml",

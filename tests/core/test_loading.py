@@ -290,6 +290,12 @@ def test_arrays_that_do_not_belong_to_the_config(path: Path, registry: Registry,
     assert str(caught.value) == f"{path} cannot be built again: {message}"
 
 
+def test_a_path_that_is_none() -> None:
+    """No file has a null byte in its name."""
+    with pytest.raises(ModelFileError, match=r"cannot be read: embedded null byte$"):
+        nnplug.load("a\0b")
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [
@@ -313,6 +319,9 @@ def test_arrays_that_do_not_belong_to_the_config(path: Path, registry: Registry,
         ),
         (lambda h: h.update(classes="ten"), "classes: expected an integer or nothing, got 'ten'"),
         (lambda h: h.update(class_names="abc"), "class_names: expected a list, each a text or nothing, got 'abc'"),
+        (lambda h: h.update(class_names=["a", "b", "a"]), "class_names: two classes are called 'a'"),
+        (lambda h: h.update(classes=3, class_names=["a", "b"]), "class_names holds 2 for 3 classes"),
+        (lambda h: h.update(classes=10**30), "classes: must be <= 2147483648: 1000000000000000000000000000000"),
         (lambda h: h.update(input_shape=[7]), "its hidden.W has shape (4, 6), the model's has (7, 6)"),
         (lambda h: h.update(input_shape=[]), "model.layers[0]: affine needs samples of at least one dimension"),
         (lambda h: h.update(input_shape=[-4]), "model.input_shape: every dimension must be at least 1: [-4]"),

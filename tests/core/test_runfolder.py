@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from attrs import define
 import nnplug
 from nnplug import Callback, CheckpointError, ConfigError, NnplugError, Run
 from nnplug.checkpoint import checkpoints_in
+from nnplug.naming import printable
 from nnplug.runfolder import was_killed_while_starting
 
 DIGITS: dict[str, Any] = {
@@ -85,8 +87,10 @@ def test_where_no_checkpoint_is_good_nothing_is_lost(stopped: Path) -> None:
     """It is an error, and the files stay."""
     for path in checkpoints_in(stopped):
         path.write_bytes(b"x")
-    with pytest.raises(CheckpointError, match=r"step-9\.safetensors .*; .*step-8\.safetensors "):
+    told = r"step-9\.safetensors .*; .*step-8\.safetensors .*; to begin anew, name a new folder"
+    with pytest.raises(CheckpointError, match=told) as caught:
         nnplug.train(DIGITS, out=stopped, resume=True)
+    assert caught.value.__notes__ == [f"the model as it was when the run stopped is in {stopped / 'model.safetensors'}"]
     assert len(checkpoints_in(stopped)) == 2
 
 
@@ -111,6 +115,15 @@ def test_a_run_that_has_ended_is_given_back(whole: nnplug.TrainResult) -> None:
     assert again.results == whole.results
 
 
+def test_an_interrupted_run_without_checkpoints_has_not_ended(stopped: Path) -> None:
+    """It is told that it cannot go on, and why."""
+    for path in checkpoints_in(stopped):
+        path.unlink()
+    told = r"was cut short \(interrupted by SIGINT\), and its checkpoints are gone; it cannot go on, its model is as"
+    with pytest.warns(UserWarning, match=told):
+        assert nnplug.train(DIGITS, out=stopped, resume=True).history.signal == signal.SIGINT
+
+
 @pytest.mark.parametrize("names", [["config.toml"], ["config.toml", ".config.toml.0123456789abcdef"]])
 def test_a_run_killed_while_it_started_begins(names: list[str], tmp_path: Path, whole: nnplug.TrainResult) -> None:
     """A folder that was claimed and holds nothing yet is nobody's loss."""
@@ -124,9 +137,75 @@ def test_a_run_killed_while_it_started_begins(names: list[str], tmp_path: Path, 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     """No run began in it, so none goes on in it."""
     (tmp_path / "thesis.txt").write_text("all of it")
-    with pytest.warns(UserWarning, match="holds no checkpoint"), pytest.raises(NnplugError, match="is not empty; name"):
+    with pytest.raises(NnplugError, match="is not empty; name"):
         nnplug.train(DIGITS, out=tmp_path, resume=True)
     assert (tmp_path / "thesis.txt").read_text() == "all of it"
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize("out", ["file/run", "a\0b", "x" * 300])
+def test_a_folder_that_cannot_be_made_is_an_error_of_ours(out: str, resume: bool) -> None:
+    """It names the folder."""
+    Path("file").touch()
+    with pytest.raises(NnplugError, match=r"; name another folder for the run$") as caught:
+        nnplug.train(DIGITS, out=out, resume=resume)
+    assert str(caught.value).startswith(f"{printable(out)}: ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such locks")
+@pytest.mark.parametrize("resume", [True, False])
+def test_two_processes_never_write_into_one_folder(resume: bool, tmp_path: Path, whole: nnplug.TrainResult) -> None:
+    """While a run goes on, resumed or new, another is refused; a run that was killed leaves no lock behind."""
+    folder = tmp_path / "run"
+    if resume:
+        nnplug.train(DIGITS, out=folder, callbacks=[Interrupt(at=9)])
+    code = f"""
+import time
+import nnplug
+from nnplug import Callback
+
+class Wait(Callback):
+    def epoch(self, run):
+        print("waits", flush=True)
+        time.sleep(600)
+
+nnplug.train({DIGITS!r}, out={str(folder)!r}, resume={resume}, callbacks=[Wait()])
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "waits\n"
+            with pytest.raises(NnplugError, match=r"run is going on in another process; wait for it, or stop it$"):
+                nnplug.train(DIGITS, out=folder, resume=True)
+        finally:
+            other.kill()
+    assert bytes_of(nnplug.train(DIGITS, out=folder, resume=True)) == bytes_of(whole)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for files")
+def test_a_disk_without_room_for_the_history_keeps_the_model(tmp_path: Path) -> None:
+    """The history of many steps is larger than a small model, which is written first; the error says where it is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.getsignal(signal.SIGXFSZ)
+
+    @define
+    class FullDisk(Callback):
+        """Lets no file grow beyond the size of the model when training has ended."""
+
+        def stop(self, run: Run) -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (6000, hard))
+
+    try:
+        with pytest.raises(OSError, match=r"File too large: .*history\.json") as caught:
+            nnplug.train(DIGITS, changes=["train.epochs=50"], out=tmp_path / "run", callbacks=[FullDisk()])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    model = tmp_path / "run" / "model.safetensors"
+    assert caught.value.__notes__[0] == f"the model is kept in {model} and can be used; history.json alone is missing"
+    x, y = nnplug.load_data("digits").test
+    assert nnplug.load(model).evaluate(x, y)["accuracy"] > 0.9
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for files")

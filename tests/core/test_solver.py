@@ -830,7 +830,7 @@ def test_divergence_names_the_step_and_the_last_losses() -> None:
         f"training diverged: the loss of step {len(losses) + 1} is {value}; every layer's output is finite, the loss "
         f"itself is not; the batch was rows {', '.join(map(str, rows[:5]))} and 5 more of the train split; "
         f"the last finite losses: {last}. Usual causes: a learning rate that is too large, inputs that are not scaled, "
-        "a logarithm of zero, or a schedule that rises"
+        "NaN or infinity in the data, a logarithm of zero, or a schedule that rises"
     )
     assert SEEN[-1] == ("log", "stop", f"the loss became {value}")
 

@@ -126,7 +126,7 @@ def test_full_disk_is_one_error():
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "nnplug", "plugins"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=BUFFERED)
-    assert (done.returncode, done.stderr) == (1, "nnplug: error: No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, "nnplug: error: the standard output: No space left on device\n")
 
 
 def test_terminal_that_cannot_show_a_character(process, site, layer_code):

@@ -163,7 +163,7 @@ def test_divergence_exits_with_3(cli, config):
     """A loss that is not finite is told with the usual causes, without a traceback or NumPy's warnings."""
     done = cli("train", config, "--set", "update.learning_rate=1e30", "--quiet", "--out", "run")
     assert (done.code, done.out) == (3, "")
-    told, kept = done.err.splitlines()
+    told, kept, advice = done.err.splitlines()
     assert told.startswith("nnplug: error: training diverged: the loss of step 2 is nan; the output of ")
     kept_in = Path("run", "diverged.safetensors")
     assert kept == f"nnplug: error: parameters, gradients and batch of that moment are kept in {kept_in}"
@@ -172,6 +172,7 @@ def test_divergence_exits_with_3(cli, config):
     assert (
         done.err == f"nnplug: error: {kept_in} is no model, but what was kept of a training that diverged, to look at\n"
     )
+    assert advice.startswith("nnplug: error: resumed, it would end in the same way; begin a new run")
 
 
 def test_late_divergence_keeps_the_best_model(process, config, site):
@@ -180,7 +181,10 @@ def test_late_divergence_keeps_the_best_model(process, config, site):
     done = process("train", config, "--quiet", "--out", "run", "--set", "update.schedule=leap", path=site.path)
     path = Path("run", "model.safetensors")
     assert (done.code, done.out) == (3, "")
-    assert done.err.splitlines()[2:] == [f"nnplug: error: the best model before that is kept in {path}"]
+    assert done.err.splitlines()[2:] == [
+        f"nnplug: error: the best model before that is kept in {path}",
+        "nnplug: error: resumed, it would end in the same way; begin a new run, perhaps with a lower learning rate",
+    ]
     assert nnplug.load(path).evaluate(*nnplug.load_data("digits").test)["loss"] < 2.3
 
 
@@ -235,7 +239,7 @@ def test_folder_without_permission(cli, config):
     if os.access("locked", os.W_OK):
         pytest.skip("this user may write anywhere")
     done = cli("train", config, "--out", "locked/run")
-    message = "nnplug: error: locked/run: Permission denied\n"
+    message = "nnplug: error: locked/run: Permission denied; name another folder for the run\n"
     assert (done.code, done.out, done.err) == (1, "", message)
 
 
@@ -287,6 +291,24 @@ def test_interrupt_before_training(config, site):
         out, err = running.communicate(timeout=30)
     assert (running.returncode, out, err.strip()) == (130, "", "nnplug: interrupted")
     assert not Path("run").exists()
+
+
+@UNIX
+@pytest.mark.parametrize("terminal", [False, True])
+def test_losing_stderr_ends_no_training(config, terminal):
+    """Whoever watched has left, or closed the window: what is shown is lost, and nothing else."""
+    command = [sys.executable, "-m", "nnplug", "train", str(config), "--out", "run"]
+    command += ["--set", "train.epochs=3", "--set", "train.batch_size=4"]
+    reading, stderr = os.openpty() if terminal else os.pipe()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as running:
+        os.close(stderr)
+        os.read(reading, 1)
+        os.close(reading)
+        out, _ = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "finished" not in out
+    assert "3 epochs" in out
+    assert json.loads(Path("run/result.json").read_text(encoding="utf-8"))["stopped"] == "finished"
 
 
 @UNIX

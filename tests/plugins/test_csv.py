@@ -241,7 +241,9 @@ def test_rows_of_another_length_are_refused(path: Path, row: str, cells: str) ->
 def test_a_quote_left_open_is_refused(path: Path) -> None:
     """It would swallow the rest of the file and make one class of it."""
     write(path, 'x,kind\n1,a\n2,"b\n3,c\n4,d\n')
-    assert message(Csv(path, task="classification")) == f"{path}: line 5: unexpected end of data"
+    assert message(Csv(path, task="classification")) == (
+        f"{path}: line 5: unexpected end of data; a quote is left open in the row that begins at line 3"
+    )
     write(path, 'x,kind\n1,a\n2,"b\n3,"c"\n4,d\n')
     assert message(Csv(path, task="classification")) == f"{path}: line 4: ',' expected after '\"'"
 

@@ -253,6 +253,8 @@ def loaders(folder: Path) -> Iterator[tuple[Shards, str]]:
     one = folder / "part-0.npz"
     yield Shards(folder / "none-*.npz"), f"{folder / 'none-*.npz'}: fits no file; the current folder is {Path.cwd()}"
     yield Shards(folder / "a\0*"), "fits no file"
+    yield Shards(folder / "**" / "**" / "*.npz"), f"{folder / '**' / '**' / '*.npz'}: holds ** more than once; one **"
+    yield Shards(folder, test=folder / "**/a/**/*.npz"), "holds ** more than once; one ** stands for"
     yield Shards("~nobody-of-that-name/*.npz"), "~nobody-of-that-name/*.npz: fits no file"
     yield Shards(folder / "empty"), f"{folder / 'empty'}: the folder holds no .npz file"
     yield Shards(folder, validation=folder, test=one), f"{one.resolve()} would be both validation and test"
@@ -265,7 +267,7 @@ def loaders(folder: Path) -> Iterator[tuple[Shards, str]]:
         yield Shards(folder / pattern, targets=targets), f"and {targets}: the names of x and y need one * each"
 
 
-@pytest.mark.parametrize("number", range(14))
+@pytest.mark.parametrize("number", range(16))
 def test_options_that_fit_no_files(folder: Path, number: int) -> None:
     """The message says what was looked for and what to change."""
     loader, problem = list(loaders(folder))[number]
