@@ -24,8 +24,10 @@ class Context:
         dtype: the model's floating-point dtype.
         path: the layer's path in the model, such as ``block1.affine2``.
         notes: a dict, empty at first, where a layer or loss may note what it would else work out anew in every step:
-            a vector of ones, the contexts of children. Never state: what follows from shapes and arguments alone, and
-            is used only after a look that it still fits them.
+            a vector of ones, the contexts of children. Each layer has one of its own, for as long as one training
+            lasts; no checkpoint keeps it. Never state: what follows from shapes and arguments alone, and is used only
+            after a look that it still fits them. So no values of parameters, no memory of ``empty``, nothing that is
+            handed out as output or cache.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Context:
 
     @property
     def rng(self) -> Generator:
-        """This layer's own random stream; the same seed and path give the same numbers."""
+        """This layer's own random stream; the same seed and path give the same numbers. Checkpoints keep its place."""
         return self._streams.get("layer", self.path)
 
     def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Array:

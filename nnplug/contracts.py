@@ -122,6 +122,9 @@ class Schedule(ABC):
 class UpdateRule(ABC):
     """How parameters move along their gradients.
 
+    A rule keeps nothing but its slots; what it counts is ``step.t``. One that takes the name of a built-in (by
+    ``prefer``) keeps slots of the same names and meaning, because a checkpoint of one goes on with the other.
+
     Args:
         learning_rate: the step size, before the schedule.
         schedule: what the learning rate is multiplied with as training goes on.
@@ -213,8 +216,13 @@ class Callback:
         """Training ended, however it did."""
 
     def state(self) -> dict[str, Any]:
-        """What must be kept for a run to go on later as if it had not stopped."""
+        """What must be kept for a run to go on later as if it had not stopped; what is not in it is lost.
+
+        Asked for every checkpoint, and once when training starts, so that one that fits into no file is told at once. A
+        dict, with texts for keys, of numbers, texts, True and False, None, lists, dicts and arrays of numbers. Tuples
+        come back as lists.
+        """
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `state` gave."""
+        """Take up what `state` gave; called after `start`."""

@@ -91,11 +91,10 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
             f"the data is not what it was when the checkpoint was written: {path} was {show(was)} and is {show(now)}; "
             "a run can only go on with the data it began with"
         )
-    for name, version in old["versions"].items():
-        if new["versions"].get(name, version) != version:
-            was, now = (cut(printable(str(versions["versions"][name]))) for versions in (old, new))
-            warnings.warn(
-                f"{join('', name)} was {was} when the checkpoint was written and is {now} now; "
-                "training may not go on exactly as it would have",
-                stacklevel=2,
-            )
+    for name, was, now in differences(dict(old["versions"]), new["versions"]):
+        before, after = ("not in use" if version is None else cut(printable(str(version))) for version in (was, now))
+        warnings.warn(
+            f"{name} was {before} when the checkpoint was written and is {after} now; "
+            "training may not go on exactly as it would have",
+            stacklevel=2,
+        )

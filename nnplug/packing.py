@@ -37,7 +37,11 @@ def pack(value: Any, arrays: dict[str, np.ndarray[Any, Any]], path: str) -> Any:
 
 
 def _kind(value: Any) -> str:
-    return f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}"
+    if isinstance(value, np.generic):  # a Python number would come back, with which NumPy computes otherwise
+        return f"NumPy's {value.dtype} (make it a Python number, or an array)"
+    return type(value).__name__
 
 
 def unpack(value: Any, arrays: Mapping[str, np.ndarray[Any, Any]]) -> Any:

@@ -146,7 +146,7 @@ def callback_states(callbacks: Iterable[Callback], registry: Registry) -> list[t
         except TypeError as error:
             raise NnplugError(
                 f"the callback {name!r} fits into no checkpoint: {error} cannot be written to a file; it may keep "
-                "numbers, texts, lists, dicts and arrays"
+                "numbers, texts, lists, dicts, arrays and None"
             ) from None
         states.append((name, state))
     return states

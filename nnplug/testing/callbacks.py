@@ -125,7 +125,7 @@ def state(case: CallbackCase) -> str:
     if not isinstance(before, dict):
         raise Failure(f"state() must return a dict, it returned {type(before).__name__}")
     if bad := _unwritable(before, "state()"):
-        raise Failure(f"{bad} cannot be written to a file; keep numbers, texts, lists, dicts and arrays")
+        raise Failure(f"{bad} cannot be written to a file; keep numbers, texts, lists, dicts, arrays and None")
     other = case.fresh()
     other.restore(copy.deepcopy(before))
     if not _equal(other.state(), before):

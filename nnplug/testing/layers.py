@@ -15,6 +15,7 @@ from nnplug.testing.layer_memory import (
     scratch_memory,
     writes,
 )
+from nnplug.testing.layer_notes import notes
 from nnplug.testing.outcome import Failure, Skipped, count
 from nnplug.testing.rig import NAME, RecordingContext
 
@@ -128,6 +129,7 @@ CHECKS = (
     scratch_memory,
     between_calls,
     memory_layout,
+    notes,
     float32,
     same_seed,
     inference,

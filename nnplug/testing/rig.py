@@ -77,7 +77,7 @@ class Rig:
 
     # What a model would do
 
-    def context(self, *, training: bool = True, seed: int = 0, arena: Arena | None = None) -> Context:
+    def context(self, *, training: bool = True, seed: int | Streams = 0, arena: Arena | None = None) -> Context:
         """A context for one step; `forward` and `backward` give the layer a child of it."""
         return Context(training=training, dtype=self.dtype, seed=seed, arena=arena or CleanArena())
 

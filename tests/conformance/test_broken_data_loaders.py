@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -242,3 +243,28 @@ def test_a_broken_loader_is_caught_with_the_right_words(cls, failed, words):
     assert failed in details, str(report)
     for word in words:
         assert word in details[failed]
+
+
+class _Endless:
+    """A good stream that never ends, each batch with a seed of its own."""
+
+    rows = None
+
+    def batches(self, batch_size, rng, start=0):
+        seed = 0 if rng is None else int(rng.integers(2**63))
+        for number in itertools.count(start):
+            x = np.random.default_rng([seed, number]).normal(size=(batch_size, 2))
+            yield x, (x.sum(axis=1) > 0).astype(int), None
+
+
+@frozen
+class Endless(DataLoader):
+    """Loads it."""
+
+    def load(self):
+        return Dataset(_Endless(), classes=2)
+
+
+def test_a_stream_without_an_end():
+    """Its beginning is looked at, and the examination ends."""
+    check(Endless)

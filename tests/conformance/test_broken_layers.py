@@ -591,3 +591,38 @@ def test_check_raises_with_the_whole_report():
 def test_a_kink_at_the_point_is_no_mistake():
     """At exactly 0, where ReLU has no derivative, the kit looks beside it."""
     check("relu", inputs=[np.zeros((4, 5))])
+
+
+@frozen
+class NotesParameter(Dense):
+    """Notes what follows from W once for each number of rows."""
+
+    def forward(self, params, x, ctx):
+        kept = ctx.notes.get("W")
+        if kept is None or kept[0] != len(x):
+            kept = ctx.notes["W"] = (len(x), np.exp(params["W"]))
+        return x @ kept[1] + params["b"], (x, kept[1])
+
+    def backward(self, params, grads, cache, dout, ctx):
+        x, e = cache
+        grads["W"][...] = (x.T @ dout) * e
+        grads["b"][...] = dout.sum(axis=0)
+        return dout @ e.T
+
+
+@frozen
+class NotesCount(Twice):
+    """Counts steps in notes, and uses the count."""
+
+    def forward(self, params, x, ctx):
+        ctx.notes["t"] = t = ctx.notes.get("t", 0) + ctx.training
+        return x * x + t, x
+
+
+@pytest.mark.parametrize("layer", [NotesParameter, NotesCount])
+def test_notes_are_no_state(layer):
+    """A value of a parameter or a count that is noted makes a step depend on those before."""
+    report = examine(layer)
+    (found,) = [result for result in report.components[0].results if result.check == "notes"]
+    assert found.status == "failed"
+    assert "depends on the steps before: ctx.notes" in found.detail

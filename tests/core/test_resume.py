@@ -34,6 +34,9 @@ from nnplug import (
     UpdateRule,
 )
 from nnplug.checkpoint import read_checkpoint, write_checkpoint
+from nnplug.identity import compare
+from nnplug.registry import default_registry
+from nnplug.snapshot import callback_states
 from nnplug.tensorfile import CODES, TensorFile, write_tensors
 
 
@@ -449,9 +452,37 @@ def test_a_state_that_no_file_can_hold_is_told_before_training(tmp_path: Path) -
     where = "test_a_state_that_no_file_can_hold_is_told_before_training.<locals>.Odd"
     assert str(caught.value) == (
         f"the callback '{where}' fits into no checkpoint: state()/seen, set, cannot be written to a file; "
-        "it may keep numbers, texts, lists, dicts and arrays"
+        "it may keep numbers, texts, lists, dicts, arrays and None"
     )
     assert other(callbacks=[Odd()]).fit().stopped
+
+
+def test_a_numpy_scalar_is_no_state() -> None:
+    """A Python number would come back, and NumPy computes otherwise with it; the message says what to do."""
+
+    @define
+    class Scalar(Callback):
+        def state(self) -> dict[str, Any]:
+            return {"f": np.float32(1)}
+
+    told = r"state\(\)/f, NumPy's float32 \(make it a Python number, or an array\), cannot be written"
+    with pytest.raises(NnplugError, match=told):
+        callback_states([Scalar()], default_registry())
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "told"),
+    [
+        ({"a": "1", "b": "2"}, {"a": "1"}, "b was 2 when the checkpoint was written and is not in use now"),
+        ({"a": "1"}, {"a": "1", "b": "2"}, "b was not in use when the checkpoint was written and is 2 now"),
+        ({"a": "1"}, {"a": "2"}, "a was 1 when the checkpoint was written and is 2 now"),
+    ],
+)
+def test_other_plugins_are_warned_of(then: dict[str, str], now: dict[str, str], told: str) -> None:
+    """Another version, one that is gone and one that is new: each may compute otherwise."""
+    same: dict[str, Any] = {"config": {}, "data": {}}
+    with pytest.warns(UserWarning, match=rf"^{told}; training may not go on exactly as it would have$"):
+        compare({**same, "versions": then}, {**same, "versions": now})
 
 
 def test_a_checkpoint_holds_what_a_model_file_can(tmp_path: Path) -> None:
