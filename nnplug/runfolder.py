@@ -88,7 +88,7 @@ def config_of(folder: Path) -> Path:
         NnplugError: there is none.
     """
     if not has_begun(folder):
-        raise NnplugError(f"{folder} holds no run: there is no {CONFIG} in it")
+        raise NnplugError(f"{folder} holds no run: there is no {CONFIG} in it; to begin one there, name a config, too")
     return folder / CONFIG
 
 
