@@ -18,8 +18,8 @@ import numpy as np
 from nnplug.config import TrainConfig
 from nnplug.errors import CheckpointError
 from nnplug.files import parse_json, remove_leftovers, replacing
-from nnplug.modelfile import KEY
-from nnplug.naming import cut, printable
+from nnplug.modelfile import KEY, format_fault
+from nnplug.naming import printable
 from nnplug.packing import pack, unpack
 from nnplug.specs import Array
 from nnplug.tensorfile import DamagedError, Stored, TensorFile, write_tensors
@@ -91,9 +91,8 @@ def _header(file: TensorFile) -> str:
     header = parse_json(file.texts.get(KEY, "null"))
     if not isinstance(header, dict) or not isinstance(header.get("checkpoint"), str):
         raise CheckpointError("it is no checkpoint")
-    if type(header.get("format")) is not int or header["format"] != FORMAT:  # True is 1, too
-        told = cut(repr(header.get("format")))
-        raise CheckpointError(f"it has format {told}; this nnplug reads format {FORMAT}, a newer one may read it")
+    if fault := format_fault(header, FORMAT):
+        raise CheckpointError(f"it {fault}")
     return str(header["checkpoint"])
 
 

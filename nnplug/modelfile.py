@@ -78,7 +78,14 @@ def _header(name: str, file: TensorFile) -> dict[str, Any]:
         check_size(header, finite=True)
     except ConfigError as error:
         raise ModelFileError(f"{name} is no model that nnplug can read: {error}") from None
-    if type(header.get("format")) is not int or header["format"] != FORMAT:
-        told = cut(repr(header.get("format")))
-        raise ModelFileError(f"{name} has format {told}; this nnplug reads format {FORMAT}, a newer one may read it")
+    if fault := format_fault(header, FORMAT):
+        raise ModelFileError(f"{name} {fault}")
     return header
+
+
+def format_fault(header: Mapping[str, Any], known: int) -> str:
+    """What to say of a file whose header gives another format than the known one; nothing, if it gives that."""
+    given = header.get("format")
+    if type(given) is int and given == known:  # True is 1, too
+        return ""
+    return f"has format {cut(repr(given))}; this nnplug reads format {known}, a newer one may read it"

@@ -8,6 +8,7 @@ import numpy as np
 from attrs import frozen
 
 from nnplug.arena import Arena
+from nnplug.context import Context
 from nnplug.specs import Array
 from nnplug.testing.arrays import PoisonedArena, Watch, close, read_only, scattered
 from nnplug.testing.layer_cases import ROWS, LayerCase
@@ -36,9 +37,13 @@ class Results:
 
 
 def pass_through(rig: Rig, x: Array, dout: Array | None = None, *, arena: Arena | None = None, **mode: Any) -> Results:
-    """Forward and backward on one batch, from the rig's own state."""
+    """Forward and backward on one batch in a context of its own, from the rig's own state."""
+    return pass_in(rig, x, rig.context(arena=arena, **mode), dout)
+
+
+def pass_in(rig: Rig, x: Array, ctx: Context, dout: Array | None = None) -> Results:
+    """Forward and backward on one batch in a context, from the rig's own state."""
     rig.reset()
-    ctx = rig.context(arena=arena, **mode)
     out, cache = rig.forward(x, ctx)
     kept = np.array(out)
     rig.fill_gradients(np.nan)

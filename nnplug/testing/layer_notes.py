@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from nnplug.context import Context
-from nnplug.specs import Array
 from nnplug.streams import Streams
 from nnplug.testing.layer_cases import ROWS, LayerCase
-from nnplug.testing.layer_memory import Results, results
+from nnplug.testing.layer_memory import pass_in
 from nnplug.testing.outcome import Failure
-from nnplug.testing.rig import Rig
 
 BATCHES = (ROWS, ROWS, ROWS - 2, ROWS)  # rows of each step
 
@@ -19,7 +16,7 @@ def notes(case: LayerCase) -> None:
     old = rig.context(seed=streams)
     for number, rows in enumerate(BATCHES):
         new = rig.context(seed=streams.copy())
-        fresh, again = (_step(rig, case.batch(number, rows), ctx) for ctx in (new, old))
+        fresh, again = (pass_in(rig, case.batch(number, rows), ctx) for ctx in (new, old))
         if name := fresh.difference(again):
             raise Failure(
                 f"{name} depends on the steps before: ctx.notes, or the layer itself, holds what follows from neither "
@@ -28,11 +25,3 @@ def notes(case: LayerCase) -> None:
             )
         for array in rig.by_path.values():
             array *= 1.25
-
-
-def _step(rig: Rig, x: Array, ctx: Context) -> Results:
-    """One forward and one backward pass from the rig's own state."""
-    rig.reset()
-    out, cache = rig.forward(x, ctx)
-    kept = out.copy()
-    return results(rig, kept, rig.backward(cache, rig.dout(out, 0), ctx))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,17 +155,24 @@ class Environment:
         self.folder = folder
         self.scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
         # hatchling and editables are there before, so that no distribution fetches them for a build of its own.
-        self._pip("hatchling>=1.27", "editables", "pytest>=8.2")
+        self._pip("install", "--no-compile", "hatchling>=1.27", "editables", "pytest>=8.2")
         self.install(ROOT, dependencies=True)
 
     def install(self, *distributions: Path, editable: bool = False, dependencies: bool = False) -> None:
         """Install distributions from their sources."""
         words = [word for path in distributions for word in (["-e", path] if editable else [path])]
-        self._pip("--no-build-isolation", *([] if dependencies else ["--no-deps"]), *words)
+        options = [] if dependencies else ["--no-deps"]
+        self._pip("install", "--no-compile", "--no-build-isolation", *options, *words)
 
-    def _pip(self, *args: object) -> None:
-        """Install with the pip of these tests: one of the environment's own would take as long as everything else."""
-        command = [sys.executable, "-m", "pip", "--python", self.folder, "install", "--quiet", "--no-compile", *args]
+    def wheel(self, source: Path, folder: Path) -> Path:
+        """Build the wheel of a distribution into a folder."""
+        self._pip("wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", folder, source)
+        (wheel,) = folder.glob(f"{source.name.replace('-', '_')}-*.whl")
+        return wheel
+
+    def _pip(self, verb: str, *args: object) -> None:
+        """Run the pip of these tests: one of the environment's own would take as long as everything else."""
+        command = [sys.executable, "-m", "pip", "--python", self.folder, verb, "--quiet", *args]
         done = subprocess.run([str(word) for word in command], capture_output=True, encoding="utf-8", timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -175,6 +183,17 @@ class Environment:
         command = [str(self.scripts / program), *map(str, args)]
         done = subprocess.run(command, cwd=cwd, env=settings, capture_output=True, encoding="utf-8", timeout=120)
         return Done(done.returncode, done.stdout, done.stderr)
+
+
+def packed(wheel: Path) -> set[str]:
+    """The files of the package in a wheel."""
+    return {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+
+
+def sources(package: Path) -> set[str]:
+    """The files of a package, as its wheel should hold them."""
+    files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(package.parent).as_posix() for path in files}
 
 
 @pytest.fixture(scope="session")

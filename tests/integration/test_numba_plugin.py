@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.integration.conftest import packed, sources
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "plugins" / "nnplug-numba"
@@ -26,22 +25,15 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def installed(environment, tmp_path_factory):
     """The environment with nnplug-numba and numba installed, and the wheel."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "--python", environment.folder, "wheel", "-q", "--no-deps"]
-    command += ["--no-build-isolation", "--wheel-dir", folder, SOURCE]
-    done = subprocess.run([str(word) for word in command], capture_output=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    (wheel,) = folder.glob("nnplug_numba-*.whl")
+    wheel = environment.wheel(SOURCE, tmp_path_factory.mktemp("wheel"))
     environment.install(wheel, dependencies=True)
     return wheel
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(installed):
     """Every module and the typing marker; no tests, and no code that was compiled here."""
-    names = {name for name in zipfile.ZipFile(installed).namelist() if ".dist-info/" not in name}
-    package = SOURCE / "nnplug_numba"
-    files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    assert names == {f"nnplug_numba/{path.relative_to(package).as_posix()}" for path in files}
+    names = packed(installed)
+    assert names == sources(SOURCE / "nnplug_numba")
     assert {"nnplug_numba/py.typed", "nnplug_numba/_kernels/rules.py"} <= names
 
 
