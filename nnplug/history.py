@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from array import array
 from math import nan
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field
+import numpy as np
+from attrs import asdict, define, field, setters
+from attrs.filters import exclude
+from numpy.typing import ArrayLike
+
+from nnplug.specs import Array
 
 Row = dict[str, float]
+ROOM = 2**20  # losses whose memory is taken at once: what a run lacks shows at its start, not in its tenth hour
 
 
-@define
+def _doubles(values: ArrayLike) -> Array:
+    return np.array(values, dtype=float)
+
+
+@define(eq=False, on_setattr=setters.NO_OP)  # a step assigns to it: no converter may run each time
 class History:
     """The record of one training run.
 
     Attributes:
-        losses: the loss of every batch before its update, one number an iteration.
         epochs: one row an epoch: ``epoch``, ``step``, ``learning_rate``, ``train_seconds``, then ``train_loss``,
             ``validation_accuracy`` and so on for each split that was evaluated.
         monitor: the column that decided which parameters are best, such as ``validation_accuracy``; or None.
@@ -28,7 +36,8 @@ class History:
         train_seconds: time spent in steps alone: no loading, no evaluation.
     """
 
-    losses: array[float] = field(factory=lambda: array("d"), repr=False)
+    _room: Array = field(factory=list, converter=_doubles, alias="losses", repr=False)
+    _steps: int = field(init=False)
     epochs: list[Row] = field(factory=list)
     monitor: str | None = None
     higher_is_better: bool = True
@@ -36,6 +45,41 @@ class History:
     stopped: str = ""
     signal: int = 0
     train_seconds: float = 0.0
+
+    @_steps.default
+    def _count(self) -> int:
+        return len(self._room)
+
+    @property
+    def losses(self) -> Array:
+        """The loss of every batch before its update, one number (float64) an iteration."""
+        return self._room[: self._steps]
+
+    @losses.setter
+    def losses(self, losses: Array) -> None:
+        self._room, self._steps = _doubles(losses), len(losses)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, History) and self.as_dict() == other.as_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def reserve(self, steps: int) -> None:
+        """Take the memory for the losses of so many steps in all, but for no more than a million (2**20) to come."""
+        more = min(steps, self._steps + ROOM) - len(self._room)
+        if more > 0:
+            self._room = np.concatenate([self._room, np.full(more, nan)])  # NaN is written, so the memory is there
+
+    def record(self, loss: float) -> None:
+        """Note the loss of one more step."""
+        if self._steps == len(self._room):
+            self.reserve(self._steps + ROOM)
+        self._room[self._steps] = loss
+        self._steps += 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """The history as plain numbers, texts and lists."""
+        return {"losses": self.losses.tolist(), **asdict(self, filter=exclude("_room", "_steps"))}
 
     def column(self, name: str) -> list[float]:
         """One column of ``epochs``; NaN where an epoch has no such value."""

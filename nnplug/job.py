@@ -9,7 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, evolve, frozen
+from attrs import evolve, frozen
 
 from nnplug.builder import build
 from nnplug.checkpoint import FOLDER as CHECKPOINTS
@@ -210,7 +210,7 @@ def _keep(result: TrainResult, usable: bool) -> None:
     history = result.history
     if usable:
         result.model.save(result.model_path)
-    _record(result, HISTORY, {**asdict(history), "losses": list(history.losses)})
+    _record(result, HISTORY, history.as_dict())
 
 
 def _record(result: TrainResult, name: str, content: Any) -> None:

@@ -5,7 +5,6 @@ A snapshot is a table of plain values and arrays. What happened so far is in it;
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +38,7 @@ def take(solver: Solver) -> dict[str, Any]:
         "epoch_start": solver.epoch_start,
         "updates": solver.updater.t,
         "streams": {**solver.model.streams.state(), SHUFFLE: solver.epoch_stream},
-        "losses": np.array(history.losses),
+        "losses": history.losses,
         "epochs": history.epochs,
         "best_epoch": history.best_epoch,
         "train_seconds": history.train_seconds,
@@ -113,7 +112,7 @@ def put(solver: Solver, snapshot: Mapping[str, Any]) -> None:
     run.step, run.epoch = snapshot["step"], snapshot["epoch"]
     solver.epoch_start, solver.epoch_stream = snapshot["epoch_start"], stream
     solver.updater.t, solver.callback_states = updates, states
-    history.losses = array("d", snapshot["losses"].tobytes())
+    history.losses = snapshot["losses"]
     history.epochs, history.best_epoch, history.train_seconds = epochs, best_epoch, seconds
 
 

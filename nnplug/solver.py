@@ -129,6 +129,7 @@ class Solver:
 
     def _start(self, started: list[Callback]) -> None:
         """Start the callbacks, and note which; those of a run that is resumed are given their states back."""
+        self.history.reserve(self.run.total_steps)
         for callback in self.callbacks:
             callback.start(self.run)
             started.append(callback)
@@ -178,7 +179,7 @@ class Solver:
         loss = self.model.network.backpropagate(x, y, weight, self._context)
         if not self._guard.accepts(loss):
             raise refused_update(self, (x, y, weight), loss)
-        self.history.losses.append(loss)
+        self.history.record(loss)
         self.updater.update(learning_rate(self.rule, self.run.step, self.run))
         self.run.step += 1
         for watch in self._watchers:

@@ -88,8 +88,8 @@ class Progress(Callback):
             return
         self._bar_at = now
         recent = run.history.losses[-RECENT_STEPS:]
-        if recent:
-            self._bar.set_postfix_str(f"loss {sum(recent) / len(recent):#.4g}", refresh=False)
+        if len(recent):
+            self._bar.set_postfix_str(f"loss {recent.mean():#.4g}", refresh=False)
         self._bar.set_description_str(f"epoch {min(run.epoch + 1, run.total_epochs)}/{run.total_epochs}", refresh=False)
         self._bar.update(run.step - self._bar.n)
 

@@ -173,6 +173,15 @@ class _Fewer(Counted):
     rows = 100
 
 
+class _NeverEnding(Counted):
+    rows = 100
+
+    def batches(self, batch_size, rng, start=0):
+        x = np.zeros((batch_size, 3))
+        while True:
+            yield x, x[:, 0], None
+
+
 class _DeafToStart(Counted):
     def batches(self, batch_size, rng, start=0):
         return super().batches(batch_size, rng, 0)
@@ -193,6 +202,12 @@ class ReadOnce(Stream):
 class SaysMore(Stream):
     def source(self):
         return _Fewer()
+
+
+@frozen
+class SaysItEnds(Stream):
+    def source(self):
+        return _NeverEnding()
 
 
 @frozen
@@ -226,6 +241,7 @@ BROKEN = [
     (Offline, "examples", "points.bin is missing; download it from example.org", "give examples=[Offline(...)]"),
     (ReadOnce, "read_twice", "train read a second time gives other batches"),
     (SaysMore, "streams", "train says it has 100 rows and yields 70"),
+    (SaysItEnds, "streams", "train says it has 100 rows and yields 128, if not more"),
     (NoStart, "streams", "batches(..., start=1) does not go on where"),
     (OwnBatches, "streams", "asked for batches of 32 rows, train yields some of [10]"),
 ]

@@ -295,7 +295,7 @@ BROKEN = [
     (NeverFresh, "runs", "a second run with the same object takes another course", "set it back in start()"),
     (LooksBack, "failed_run", "stop (test_broken_others.py", "IndexError"),
     (WantsAllSteps, "stopped_run", "stop (test_broken_others.py", "IndexError"),
-    (KeepsRun, "state", "state()['run'], Run, cannot be written to a file"),
+    (KeepsRun, "state", "state()/run, Run, cannot be written to a file"),
     (ForgetsToRestore, "state", "its state() is another; restore everything in it"),
     (Unpicklable, "copies", "it cannot be pickled", "let options be plain values"),
     (Rewriting, "config_round_trip", "read again from its config, 'value' is 4.0 and was 2.0"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+import tracemalloc
 from math import isnan
 
+import numpy as np
 import pytest
 
 from nnplug import History, Run
+from nnplug.history import ROOM
 
 
 def test_a_column_has_a_value_an_epoch() -> None:
@@ -24,26 +27,62 @@ def test_a_column_has_a_value_an_epoch() -> None:
 
 def test_histories_share_nothing() -> None:
     """Each history has lists of its own."""
-    first, second = History(), History()
-    first.losses.append(1.0)
+    losses = np.array([0.5])
+    first, second, third = History(), History(), History(losses=losses)
+    first.record(1.0)
     first.epochs.append({"epoch": 1})
+    losses[0] = 9
     assert (list(second.losses), second.epochs) == ([], [])
+    assert list(third.losses) == [0.5]
 
 
 def test_losses_are_kept_in_eight_bytes_each() -> None:
-    """A long run's losses are an array of doubles, not a list of objects."""
+    """A long run's losses are doubles, not a list of objects; what was noted stays as more memory is taken."""
+    history = History(losses=[9.0])
+    for i in range(ROOM + 10):
+        history.record(0.1 * i)
+    assert (history.losses.itemsize, history.losses.nbytes) == (8, 8 * (ROOM + 11))
+    assert (history.losses[0], history.losses[4], history.losses[-1]) == (9.0, 0.1 * 3, 0.1 * (ROOM + 9))
+
+
+@pytest.mark.parametrize(("planned", "taken"), [(1000, 1000), (ROOM, ROOM), (10**15, ROOM)])
+def test_memory_for_the_losses_to_come_is_taken_at_once(planned: int, taken: int) -> None:
+    """A run takes it at its start, and noting a loss takes none; but what is planned may never come."""
     history = History()
-    history.losses.extend(0.1 * i for i in range(1000))
-    assert history.losses.itemsize * len(history.losses) == 8000
-    assert history.losses[3] == 0.1 * 3
+    tracemalloc.start()
+    try:
+        history.reserve(planned)
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(min(taken, 10_000)):
+            history.record(1.0)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 8 * taken <= before < 8 * taken + 2000
+    assert max(after, peak) < 8 * taken * 2 + 4000  # the peak is that of `reserve`
+    assert after - before < 1000
+    assert list(history.losses[:2]) == [1.0, 1.0]
 
 
 def test_a_history_can_be_copied_and_pickled() -> None:
-    """It is plain data."""
+    """It is plain data, and `as_dict` is what its file holds."""
     history = History(epochs=[{"epoch": 1}], monitor="validation_loss")
-    history.losses.append(0.5)
-    assert copy.deepcopy(history) == history
-    assert pickle.loads(pickle.dumps(history)) == history  # noqa: S301  (our own bytes)
+    history.reserve(10)
+    history.record(0.5)
+    wanted = {
+        "losses": [0.5],
+        "epochs": [{"epoch": 1}],
+        "monitor": "validation_loss",
+        "higher_is_better": True,
+        "best_epoch": None,
+        "stopped": "",
+        "signal": 0,
+        "train_seconds": 0.0,
+    }
+    assert copy.deepcopy(history) == history == History(losses=[0.5], epochs=[{"epoch": 1}], monitor="validation_loss")
+    assert history != History(losses=[0.25], epochs=[{"epoch": 1}], monitor="validation_loss")
+    assert history.as_dict() == wanted
+    assert pickle.loads(pickle.dumps(history)).as_dict() == wanted  # noqa: S301  (our own bytes)
 
 
 @pytest.mark.parametrize(("reason", "told"), [("enough", "enough"), ("", "stopped")])

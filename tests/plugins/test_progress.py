@@ -26,7 +26,7 @@ progress.start(run)
 for epoch in range(1, 4):
     for _ in range(20):
         time.sleep(0.01)
-        run.history.losses.append(0.5)
+        run.history.record(0.5)
         run.step += 1
         progress.step(run)
     run.epoch = run.history.best_epoch = epoch

@@ -15,7 +15,6 @@ from workloads import WORKLOADS
 WORK = WORKLOADS["W1"]
 WINDOW, WINDOWS = 10_000, 100
 MINUTES = 10
-HISTORY = 8  # bytes that the history keeps of every step: its loss
 
 
 def measure(settings: Settings) -> dict[str, list[float]]:
@@ -37,13 +36,11 @@ def measure(settings: Settings) -> dict[str, list[float]]:
 def markdown(found: dict[str, list[float]]) -> str:
     """The last tenth of the windows beside the first."""
     ratios = [ours / theirs for ours, theirs in zip(found["nnplug"], found["products"], strict=True)]
-    without = [size - HISTORY * steps for size, steps in zip(found["memory"], found["steps"], strict=True)]
     megabytes = [size / 10**6 for size in found["memory"]]
     rows = [
         _row("a step, us", found["nnplug"], 0),
         _row("a step, times the products alone", ratios, 2),
         _row("memory, MB", megabytes, 1),
-        _row(f"memory without the history's {HISTORY} bytes a step, MB", [size / 10**6 for size in without], 1),
     ]
     header = [f"{WORK.words}: {found['steps'][-1]:,.0f} steps", "first tenth", "last tenth", "change"]
     return table(header, rows)
