@@ -146,6 +146,10 @@ class Buffers:
             placed.view(vector)[...] = _checked(initialise(placed.path, placed.spec), placed)
         return buffers
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled without the views, which would become arrays of their own, and without gradients."""
+        return _restored, (self._plan, self.layout, self.vector, dict(self.state))
+
     def named(self, vector: Array) -> dict[str, Array]:
         """Views of a flat vector by path."""
         return {placed.path: placed.view(vector) for placed in self.layout.params}
@@ -159,6 +163,12 @@ class Buffers:
             for path, array in self.state.items()
         }
         return Buffers(self._plan, self.layout, vector, state)
+
+
+def _restored(plan: Plan, layout: Layout, values: Array, state: Mapping[str, Array]) -> Buffers:
+    vector = aligned_empty(values.shape, values.dtype)
+    vector[...] = values
+    return Buffers(plan, layout, vector, state)
 
 
 def _too_large(layout: Layout, dtype: np.dtype[Any]) -> NnplugError:

@@ -56,6 +56,14 @@ class Registry:
         view._switches = switches.within(self._switches)
         return view
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Registry:
+        """Itself: what is installed, and what was registered, is there once."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process: what is installed there, under the same switches; not what was registered in this one."""
+        return _elsewhere, (self._store.installed, self._switches)
+
     def names(self, kind: str) -> list[str]:
         """The registry names of a kind, sorted."""
         _kind(kind)
@@ -298,3 +306,7 @@ def _kind(kind: str) -> Kind:
 def default_registry() -> Registry:
     """The registry of everything installed, used wherever none is given."""
     return Registry()
+
+
+def _elsewhere(installed: bool, switches: Switches) -> Registry:
+    return (default_registry() if installed else Registry(autoload=False)).configured(switches)

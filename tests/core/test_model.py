@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +26,7 @@ from nnplug import (
     ParamSpec,
     Plan,
     ShapeError,
+    StateSpec,
 )
 from nnplug.evaluation import BATCH
 
@@ -464,6 +467,54 @@ def test_losses_of_several_values_a_row_are_averaged(x: Array, weight: Array | N
     numerical = model.numerical_gradients(x, y, weight)
     assert nnplug.norm_error(gradients["affine1.W"], numerical["affine1.W"]) < 1e-7
     np.testing.assert_array_equal(model.predict(x), model.scores(x))
+
+
+@frozen
+class Centred(Layer):
+    """Takes a running mean away."""
+
+    def plan(self, x: ArraySpec) -> Plan:
+        """It keeps the mean."""
+        return Plan(out=x, state={"mean": StateSpec(x.shape)})
+
+    def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, None]:
+        """In training the mean moves."""
+        if ctx.training:
+            params["mean"][...] += 0.1 * (x.mean(axis=0) - params["mean"])
+        return x - params["mean"], None
+
+    def backward(self, params: Params, grads: Params, cache: None, dout: Array, ctx: Context) -> Array:
+        """As if the mean were given."""
+        return dout
+
+
+def through_pickle(model: Model) -> Model:
+    """As another process gets it."""
+    return pickle.loads(pickle.dumps(model))  # noqa: S301  (our own bytes)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle])
+def test_a_copy_goes_on_alike_and_by_itself(x: Array, copied: Callable[[Model], Model]) -> None:
+    """It trains to the same bytes, dropout and order of rows included, and leaves the other as it was."""
+    layers = [*LAYERS[:-1], "centred", LAYERS[-1]]
+    registry = nnplug.Registry()
+    registry.register(Centred)
+    model = build(layers, config={"l2": 0.01}, registry=registry)
+    fit(model, x)
+    other, before = copied(model), {name: a.tobytes() for name, a in {**model.params, **model.state}.items()}
+    assert {name: a.tobytes() for name, a in {**other.params, **other.state}.items()} == before
+    assert all(a.ctypes.data % 64 == 0 for a in (other.network.buffers.vector, other.network.buffers.gradient))
+    fit(other, x)
+    assert {name: a.tobytes() for name, a in {**model.params, **model.state}.items()} == before
+    fit(model, x)
+    for name, values in {**model.params, **model.state}.items():
+        assert values.tobytes() == {**other.params, **other.state}[name].tobytes() != before[name], name
+    assert (other.classes, other.seed, repr(other)) == (model.classes, model.seed, repr(model))
+
+
+def fit(model: Model, x: Array) -> None:
+    """Some steps."""
+    nnplug.Solver(model, (x, Y), update="momentum", epochs=2, batch_size=3).fit()
 
 
 def test_repr_says_what_it_is(model: Model) -> None:

@@ -94,3 +94,33 @@ def test_parallel_runs_keep_to_one_thread_each(start, tmp_path):
     script.write_text(PARALLEL, encoding="utf-8")
     done = subprocess.run([sys.executable, str(script), start], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+WORKER = """
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+
+import nnplug
+
+if __name__ == "__main__":
+    x = np.random.default_rng(0).random((40, 6))
+    layers = [{"type": "affine", "units": 9}, "relu", {"type": "affine", "units": 3}]
+    registry = nnplug.Registry(disable=["nnplug:sigmoid"])
+    model = nnplug.build({"layers": layers, "loss": "softmax"}, input_shape=6, registry=registry)
+    with ProcessPoolExecutor(1, mp_context=get_context(sys.argv[1])) as pool:
+        assert (pool.submit(model.scores, x).result() == model.scores(x)).all()
+        there = pool.submit(getattr, model, "registry").result()
+    assert there.names("layer") == registry.names("layer") != nnplug.default_registry().names("layer")
+"""
+
+
+@pytest.mark.parametrize("start", ["spawn", pytest.param("fork", marks=UNIX)])
+def test_a_model_is_handed_to_another_process(start, tmp_path):
+    """A worker computes the same scores, and knows the names that the model knows."""
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script), start], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
