@@ -32,6 +32,7 @@ class History:
         higher_is_better: whether more of what is monitored is better.
         best_epoch: the epoch whose parameters the model holds; None where nothing was monitored.
         stopped: why training ended: ``finished``, ``interrupted by SIGINT``, or what a callback said.
+        unfinished: whether that was an interrupt or ``max_seconds``, so that training could go on later.
         signal: the number of the signal that interrupted training, or 0.
         train_seconds: time spent in steps alone: no loading, no evaluation.
     """
@@ -43,6 +44,7 @@ class History:
     higher_is_better: bool = True
     best_epoch: int | None = None
     stopped: str = ""
+    unfinished: bool = False
     signal: int = 0
     train_seconds: float = 0.0
 

@@ -70,7 +70,7 @@ class TrainResult:
         """The command that resumes a run that was interrupted or ran out of time; "" if there is nothing to resume."""
         if not checkpoints_in(self.folder):
             return ""
-        late = self.history.stopped.startswith("max_seconds")
+        late = self.history.unfinished and not self.history.signal
         return how_to_go_on(self.folder, ["train.max_seconds=SECONDS"] if late else [])
 
     def as_dict(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def _ended(folder: Path, registry: Registry) -> TrainResult:
     """The result of a run that has ended before."""
     history = read_history(folder)
     told = f"the run in {folder} has ended ({history.stopped}); there is nothing to resume"
-    if history.stopped.startswith(("interrupted by", "max_seconds")):
+    if history.unfinished:
         told = (
             f"the run in {folder} was cut short ({history.stopped}), and its checkpoints are gone; "
             "it cannot go on, its model is as it was then"
@@ -200,7 +200,7 @@ def _carry_out(solver: Solver, result: TrainResult) -> TrainResult:
     _keep(result, usable=True)  # before the evaluation, which may fail or be interrupted
     result.results.update({split: solver.evaluate(split) for split in solver.splits})
     _record(result, RESULT, result.as_dict())
-    if not solver.unfinished:
+    if not solver.history.unfinished:
         remove_checkpoints(result.folder)
     return result
 

@@ -48,7 +48,6 @@ class Solver:
     Attributes:
         history: what happened so far.
         splits: the sources that are trained on and evaluated, by name.
-        unfinished: whether training ended by an interrupt or ``max_seconds``, so that it could go on later.
     """
 
     def __init__(
@@ -85,7 +84,6 @@ class Solver:
         self.callbacks: list[Any] = list(self.config.callbacks)
         self._watchers = [c.step for c in self.callbacks if hasattr(c, "step")]
         self._keeper: Keeper | None = None
-        self.unfinished = False
         self._since = 0.0
         self._begin_epoch()
 
@@ -167,7 +165,9 @@ class Solver:
         reason = self.run.stop_reason
         for callback in self.callbacks:
             callback.epoch(self.run)
-        if self.unfinished:  # callbacks saw an epoch cut short: whether training ends here is told when it goes on
+        if (
+            self.history.unfinished
+        ):  # callbacks saw an epoch cut short: whether training ends here is told when it goes on
             self.run.stop_reason = reason
 
     def _step(self, batch: Batch) -> None:
@@ -190,9 +190,9 @@ class Solver:
         now = perf_counter()
         self.history.train_seconds += now - self._since
         self.history.signal = interrupts.received
-        self.unfinished = look_at_limits(self.run, self.config.max_seconds)
+        self.history.unfinished = look_at_limits(self.run, self.config.max_seconds)
         keeper = self._keeper
-        if keeper and (self.unfinished or (not self.run.stop_reason and keeper.due(self.run.step, now))):
+        if keeper and (self.history.unfinished or (not self.run.stop_reason and keeper.due(self.run.step, now))):
             self._check_parameters()
             keeper.keep(self.run.step, self.save_checkpoint)
         self._since = perf_counter()

@@ -76,6 +76,7 @@ def test_a_history_can_be_copied_and_pickled() -> None:
         "higher_is_better": True,
         "best_epoch": None,
         "stopped": "",
+        "unfinished": False,
         "signal": 0,
         "train_seconds": 0.0,
     }

@@ -320,7 +320,7 @@ def test_an_interrupted_training_that_goes_on_ends_alike(training: Training, dat
     with tempfile.TemporaryDirectory() as folder:
         stopped = training.solver(Path(folder), (Interrupt(at),))
         stopped.fit()
-        assert stopped.unfinished
+        assert stopped.history.unfinished
         assert len(stopped.history.losses) == at
         resumed = training.solver(Path(folder))
         resumed.resume(Path(folder))

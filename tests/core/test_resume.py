@@ -240,7 +240,7 @@ def test_stopping_again_and_again_ends_alike(tmp_path: Path) -> None:
         if times:
             training.resume(tmp_path)
         history = training.fit()
-        if not training.unfinished:
+        if not training.history.unfinished:
             break
         assert (history.signal, history.stopped) == (signal.SIGINT, "interrupted by SIGINT")
         assert checkpoints(tmp_path)[-1].stem == f"step-{5 * times + 5}"
@@ -267,7 +267,7 @@ def test_an_epoch_cut_short_is_no_reason_to_stop(at: int, tmp_path: Path) -> Non
     assert whole.run.step == 12
     training = solver(name, callbacks=[stopping, Interrupt()], validation=0.1, folder=tmp_path)
     assert training.fit().stopped == "interrupted by SIGINT"
-    assert training.unfinished
+    assert training.history.unfinished
     resumed.resume(tmp_path)
     resumed.fit()
     assert left(resumed) == left(whole)
@@ -311,7 +311,7 @@ def test_time_that_is_used_counts(tmp_path: Path) -> None:
     """max_seconds ends training with a checkpoint; with more seconds it goes on, with no more it is refused."""
     first = solver("a stream", folder=tmp_path, max_seconds=1e-9)
     assert first.fit().stopped == "max_seconds = 1e-09 reached"
-    assert first.unfinished
+    assert first.history.unfinished
     assert [path.stem for path in checkpoints(tmp_path)] == ["step-1"]
     with pytest.raises(ConfigError, match=r"^train.max_seconds: 0.0 of 1e-09 seconds are used up; give more$"):
         solver("a stream", max_seconds=1e-9).resume(tmp_path)
