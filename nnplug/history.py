@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from nnplug.specs import Array
 
 Row = dict[str, float]
+FAILED = "failed"  # how a run ended that an error ended
 ROOM = 2**20  # losses whose memory is taken at once: what a run lacks shows at its start, not in its tenth hour
 
 
@@ -31,7 +32,7 @@ class History:
         monitor: the column that decided which parameters are best, such as ``validation_accuracy``; or None.
         higher_is_better: whether more of what is monitored is better.
         best_epoch: the epoch whose parameters the model holds; None where nothing was monitored.
-        stopped: why training ended: ``finished``, ``interrupted by SIGINT``, or what a callback said.
+        stopped: why training ended: ``finished``, ``interrupted by SIGINT``, what a callback said, or ``failed``.
         unfinished: whether that was an interrupt or ``max_seconds``, so that training could go on later.
         signal: the number of the signal that interrupted training, or 0.
         train_seconds: time spent in steps alone: no loading, no evaluation.

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnplug.config import CARRIED_OUT
-from nnplug.errors import CheckpointError, DataError
+from nnplug.config import CARRIED_OUT, ModelConfig, TrainConfig, build_section
+from nnplug.contracts import UpdateRule
+from nnplug.errors import CheckpointError, DataError, NnplugError
 from nnplug.naming import cut, join, printable
 from nnplug.options import show
+from nnplug.registry import Registry
 from nnplug.rows import Rows
 from nnplug.specs import Source
 
@@ -33,17 +35,33 @@ def identify(solver: Solver) -> dict[str, Any]:
 
 def _describe(solver: Solver) -> Any:
     """The config without callbacks, which have states of their own, and without what may change on the way."""
-    model, registry = solver.model, solver.model.registry
-    train = registry.describe(solver.config, strict=False)
-    table = {
-        "seed": model.seed,
-        "dtype": str(model.dtype),
-        "input_shape": model.input_spec.shape,
-        "model": registry.describe(model.config, strict=False),
-        "update": registry.describe(solver.rule, strict=False),
-        "train": {key: value for key, value in train.items() if key not in ("callbacks", *CARRIED_OUT)},
+    model = solver.model
+    about = {"seed": model.seed, "dtype": str(model.dtype), "input_shape": list(model.input_spec.shape)}
+    return {**about, **_sections(model.config, solver.rule, solver.config, model.registry)}
+
+
+def _sections(model: ModelConfig, update: UpdateRule, train: TrainConfig, registry: Registry) -> dict[str, Any]:
+    table = registry.describe(train, strict=False)
+    sections = {
+        "model": registry.describe(model, strict=False),
+        "update": registry.describe(update, strict=False),
+        "train": {key: value for key, value in table.items() if key not in ("callbacks", *CARRIED_OUT)},
     }
-    return json.loads(json.dumps(table, default=lambda value: type(value).__qualname__))
+    plain: dict[str, Any] = json.loads(json.dumps(sections, default=lambda value: type(value).__qualname__))
+    return plain
+
+
+def _renewed(config: Any, registry: Registry) -> Any:
+    """A config as the plugins that are installed now would write it: since then an option may have got another name."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # whoever wrote the config was told when it was read
+            model = build_section(ModelConfig, config["model"], registry, "model")
+            train = build_section(TrainConfig, config["train"], registry, "train")
+            update = registry.create("update_rule", config["update"])
+            return {**config, **_sections(model, update, train, registry)}
+    except (NnplugError, KeyError, TypeError, RecursionError):
+        return config  # and the differences are told
 
 
 def fingerprint(source: Source) -> dict[str, Any]:
@@ -77,14 +95,15 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, 
         yield path, old, new
 
 
-def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+def compare(old: Mapping[str, Any], new: Mapping[str, Any], registry: Registry) -> None:
     """Hold what `identify` gave against what it gives now; another version of a plugin is only warned of.
 
     Raises:
         CheckpointError: another config.
         DataError: the data is not what it was.
     """
-    for path, was, now in differences(old["config"], new["config"]):
+    config = old["config"] if old["config"] == new["config"] else _renewed(old["config"], registry)
+    for path, was, now in differences(config, new["config"]):
         raise CheckpointError(f"it belongs to a run with {path} = {show(was)}, this run has {show(now)}")
     for path, was, now in differences(old["data"], new["data"]):
         raise DataError(

@@ -19,7 +19,7 @@ from nnplug.contracts import Callback, DataLoader
 from nnplug.data import sample_spec
 from nnplug.errors import CheckpointError, DataError, DivergedError, NnplugError, PluginError, RegistryError
 from nnplug.files import json_text, remove_leftovers, write_atomically
-from nnplug.history import History
+from nnplug.history import FAILED, History
 from nnplug.loading import load
 from nnplug.lock import locked
 from nnplug.model import Model
@@ -192,10 +192,10 @@ def _carry_out(solver: Solver, result: TrainResult) -> TrainResult:
     try:
         solver.fit()
     except Exception as error:  # divergence, or a callback that cannot write: hours of training are not lost to it
-        usable = solver.history.best_epoch is not None
-        _keep(result, usable)
-        if usable:
-            error.add_note(f"the best model before that is kept in {result.model_path}")
+        found = _worth_keeping(solver.history, error)
+        _keep(result, usable=bool(found))
+        if found:
+            error.add_note(f"{found} is kept in {result.model_path}")
         raise
     _keep(result, usable=True)  # before the evaluation, which may fail or be interrupted
     result.results.update({split: solver.evaluate(split) for split in solver.splits})
@@ -203,6 +203,13 @@ def _carry_out(solver: Solver, result: TrainResult) -> TrainResult:
     if not solver.history.unfinished:
         remove_checkpoints(result.folder)
     return result
+
+
+def _worth_keeping(history: History, error: Exception) -> str:
+    """What the model holds after an error, in words; "" if it is nothing of use."""
+    if history.stopped != FAILED and not isinstance(error, DivergedError):  # a callback failed in its `stop`
+        return "the model that training led to"
+    return "the best model before that" if history.best_epoch is not None else ""
 
 
 def _keep(result: TrainResult, usable: bool) -> None:

@@ -70,7 +70,7 @@ def check(solver: Solver, content: Mapping[str, Any], stored: Mapping[str, Store
         CheckpointError: another config, or arrays that do not fit.
         DataError: the data is not what it was.
     """
-    compare(content, solver.identity)
+    compare(content, solver.identity, solver.model.registry)
     step, epoch, start = content["step"], content["epoch"], content["epoch_start"]
     if content["updates"] != step:
         raise CheckpointError(f"{show(content['updates'])} updates in {show(step)} steps cannot be")

@@ -18,7 +18,7 @@ from nnplug.contracts import Callback, Metric, UpdateRule
 from nnplug.course import choose_monitor, learning_rate, length, look_at_limits
 from nnplug.errors import ConfigError, DataError, DivergedError, NnplugError, Problem
 from nnplug.guard import Guard, refused_parameters, refused_update
-from nnplug.history import History, Row, Run
+from nnplug.history import FAILED, History, Row, Run
 from nnplug.identity import identify
 from nnplug.interrupts import Interrupts
 from nnplug.model import Model
@@ -107,7 +107,7 @@ class Solver:
         if self.history.stopped:
             raise NnplugError("this Solver has done its work; make a new one to train the model further")
         started: list[Callback] = []
-        stopped = "failed"
+        stopped = FAILED
         try:
             self._start(started)
             with Interrupts() as interrupts:

@@ -295,6 +295,27 @@ def test_divergence_without_anything_good_keeps_no_model() -> None:
     ]
 
 
+@define
+class Stumbles(Callback):
+    """Fails at the very end."""
+
+    def stop(self, run: Run) -> None:
+        """Fail."""
+        raise RuntimeError("no room for my report")
+
+
+def test_a_callback_that_fails_at_the_end_costs_no_model() -> None:
+    """The model that training led to is kept, though no split decided that it is the best, and the error says where."""
+    with pytest.raises(RuntimeError, match="no room") as caught:
+        nnplug.train(config(train={"validation": 0.0}), out="run", callbacks=[Stumbles()])
+    assert caught.value.__notes__ == [
+        f"the model that training led to is kept in {Path('run/model.safetensors')}",
+    ]
+    whole = nnplug.train(config(train={"validation": 0.0}), out="whole")
+    assert Path("run/model.safetensors").read_bytes() == whole.model_path.read_bytes()
+    assert json.loads(Path("run/history.json").read_text(encoding="utf-8"))["stopped"] == "finished"
+
+
 # Other people's data
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -422,6 +423,59 @@ def test_another_version_of_a_plugin_is_warned_of(step_3: Path, monkeypatch: pyt
     assert training.run.step == 3
 
 
+@frozen
+class Slow(UpdateRule):
+    """Version 1 of a rule."""
+
+    factor: float = 1.0
+
+    def apply(self, w: Array, dw: Array, slots: Mapping[str, Array], step: Step) -> None:
+        """Slow down."""
+        w -= self.factor * step.learning_rate * dw
+
+
+@frozen
+class SlowAgain(UpdateRule):
+    """Version 2: the option has another name, and the old one is still read."""
+
+    share: float = 1.0
+    factor: float | None = field(default=None, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        """Take the old name."""
+        if self.factor is not None:
+            warnings.warn("slow: the option 'factor' is now called 'share'", FutureWarning, stacklevel=3)
+            object.__setattr__(self, "share", self.factor)
+            object.__setattr__(self, "factor", None)
+
+    def apply(self, w: Array, dw: Array, slots: Mapping[str, Array], step: Step) -> None:
+        """Slow down."""
+        w -= self.share * step.learning_rate * dw
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.5, ""), (0.25, r"update\.share = 0\.5, this run has 0\.25")])
+def test_a_run_outlives_a_new_name_of_an_option(share: float, told: str, tmp_path: Path) -> None:
+    """A checkpoint of the version before is read as a config would be; another value is still another run."""
+
+    def solver(rule: type[UpdateRule], **options: float) -> nnplug.Solver:
+        registry = nnplug.Registry()
+        registry.register(rule, name="slow")
+        model = nnplug.build({"layers": LAYERS[:1], "loss": "softmax"}, input_shape=4, registry=registry)
+        update = {"type": "slow", "learning_rate": 0.1, **options}
+        return nnplug.Solver(model, data(), update=update, epochs=2, batch_size=10)
+
+    whole, old, new = solver(Slow, factor=0.5), solver(Slow, factor=0.5), solver(SlowAgain, share=share)
+    whole.fit()
+    old.save_checkpoint(tmp_path / "0.safetensors")
+    if told:
+        with pytest.raises(CheckpointError, match=told):
+            new.resume(tmp_path / "0.safetensors")
+        return
+    new.resume(tmp_path / "0.safetensors")
+    new.fit()
+    assert new.model.params["affine1.W"].tobytes() == whole.model.params["affine1.W"].tobytes()
+
+
 def test_callbacks_take_their_own_states(step_3: Path) -> None:
     """A callback that was not there begins afresh; the n-th of a kind takes the n-th state; one less is no matter."""
     training = other(callbacks=["progress", Mean(), Mean(), "early_stopping"], evaluate=("validation",))
@@ -482,7 +536,7 @@ def test_other_plugins_are_warned_of(then: dict[str, str], now: dict[str, str], 
     """Another version, one that is gone and one that is new: each may compute otherwise."""
     same: dict[str, Any] = {"config": {}, "data": {}}
     with pytest.warns(UserWarning, match=rf"^{told}; training may not go on exactly as it would have$"):
-        compare({**same, "versions": then}, {**same, "versions": now})
+        compare({**same, "versions": then}, {**same, "versions": now}, nnplug.Registry())
 
 
 def test_a_checkpoint_holds_what_a_model_file_can(tmp_path: Path) -> None:
