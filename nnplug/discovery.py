@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from nnplug.hookspecs import KINDS
-from nnplug.naming import printable
+from nnplug.naming import printable, quote, suggest
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -22,6 +22,7 @@ NOT_INSTALLED = (
     "nnplug is on the path but not installed, so its plugins cannot be found; run `pip install -e .` in its folder"
 )
 GROUPS = {kind.group: kind.name for kind in KINDS.values()}
+KNOWN = {*GROUPS, PRESETS}
 
 
 @frozen(order=True)
@@ -50,15 +51,15 @@ class Entry:
 
 @frozen
 class Broken:
-    """A distribution with plugins of nnplug whose metadata cannot be read: its folder, and why."""
+    """A distribution with plugins of nnplug whose metadata is wrong: its folder, and what is the matter."""
 
     folder: str
-    error: str
+    told: str
 
 
 @frozen
 class Found:
-    """What is installed: every entry, sorted, and the distributions that could not be read."""
+    """What is installed: every entry, sorted, and the distributions whose metadata is wrong."""
 
     entries: tuple[Entry, ...]
     broken: tuple[Broken, ...]
@@ -81,13 +82,17 @@ def discover(groups: Mapping[str, str] = GROUPS) -> Found:
     found: dict[str, list[Entry]] = {}
     broken: dict[str, Broken] = {}
     for distribution in importlib.metadata.distributions():
+        folder = printable(str(getattr(distribution, "_path", "a distribution")))
         try:
-            entries = list(_entries(distribution, groups))
+            entries, unknown = list(_entries(distribution, groups)), _unknown_groups(distribution)
         except Exception as error:  # a broken neighbour must not keep us from the others
-            folder = printable(str(getattr(distribution, "_path", "a distribution")))
             if _is_ours(distribution, error):
-                broken.setdefault(folder, Broken(folder, printable(f"{type(error).__name__}: {error}")))
+                told = printable(f"cannot be read: {type(error).__name__}: {error}; reinstall it")
+                broken.setdefault(folder, Broken(folder, told))
             continue
+        for group in unknown:
+            told = f"has entry points in the group {quote(group)}, which nnplug does not know{suggest(group, KNOWN)}"
+            broken.setdefault(folder, Broken(folder, told))
         if entries:
             found.setdefault(entries[0].distribution, entries)  # the first on sys.path is the one Python imports
     return Found(tuple(sorted(entry for entries in found.values() for entry in entries)), tuple(broken.values()))
@@ -114,6 +119,12 @@ def _entries(distribution: Distribution, groups: Mapping[str, str]) -> Iterator[
         if point.group in groups:
             point_name, module = printable(point.name), printable(point.value.strip())
             yield Entry(groups[point.group], point_name, printable(name), module, printable(version or ""), editable)
+
+
+def _unknown_groups(distribution: Distribution) -> list[str]:
+    if "[nnplug." not in (distribution.read_text("entry_points.txt") or ""):
+        return []
+    return sorted({p.group for p in distribution.entry_points if p.group.startswith("nnplug.")} - KNOWN)
 
 
 def source_folder(distribution: Distribution) -> Path | None:

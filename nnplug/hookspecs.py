@@ -15,6 +15,8 @@ from nnplug.contracts import (
     Schedule,
     UpdateRule,
 )
+from nnplug.errors import RegistryError
+from nnplug.naming import suggest
 
 hookspec = HookspecMarker("nnplug")
 hookimpl = HookimplMarker("nnplug")
@@ -95,3 +97,14 @@ KINDS = {
         _kind("callback", "callbacks", Callback),
     )
 }
+
+
+def kind_called(name: str) -> Kind:
+    """The kind of a name.
+
+    Raises:
+        RegistryError: there is none.
+    """
+    if name not in KINDS:
+        raise RegistryError(f"there is no kind {name!r}{suggest(name, KINDS)}; the kinds are {', '.join(KINDS)}")
+    return KINDS[name]

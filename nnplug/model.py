@@ -33,9 +33,8 @@ class Model:
     """A network, its parameters and its loss; made by `nnplug.build` or `nnplug.load`.
 
     Every method takes raw input, in the units that the data loader delivered: ``scale`` is applied inside. Any number
-    of threads may predict with one model at once. `copy.deepcopy` makes a model of its own, and models can be pickled,
-    so that other processes can use them; both without gradients. A pickle is a program: to keep a model or to hand it
-    on, use `save`.
+    of threads may predict at once. `copy.deepcopy`, and pickling for other processes, give a model of its own, without
+    gradients. A pickle is a program: to keep a model or to hand it on, use `save`.
 
     Attributes:
         network: layers, plan, arrays and loss: what training works on.
@@ -287,21 +286,15 @@ class Model:
         """Copied and pickled with parameters, state and random streams."""
         facts = {name: getattr(self, name) for name in ("seed", "scale", "classes", "class_names")}
         parts = self.network, self.config, self.input_spec, self.registry
-        return _restored, (*parts, facts, self.streams.state())
+        return _made, (facts, *parts), self.streams.state()
+
+    def __setstate__(self, streams: Mapping[str, Any]) -> None:
+        self.streams.restore(streams)
 
     def __repr__(self) -> str:
         out, size = self.network.plan.out.shape, self.network.buffers.layout.size
         return f"<Model {self.input_spec.shape} -> {out}, {size:,} parameters>"
 
 
-def _restored(
-    network: Network,
-    config: ModelConfig,
-    input_spec: ArraySpec,
-    registry: Registry,
-    facts: Mapping[str, Any],
-    streams: Mapping[str, Any],
-) -> Model:
-    model = Model(network, config, input_spec, registry, **facts)
-    model.streams.restore(streams)
-    return model
+def _made(facts: Mapping[str, Any], *parts: Any) -> Model:
+    return Model(*parts, **facts)

@@ -14,7 +14,7 @@ from nnplug.contracts import Callback, Layer
 from nnplug.discovery import CORE, Entry, normalise
 from nnplug.errors import TOLD, ConfigError, PluginError, Problem, RegistryError
 from nnplug.filling import INVALID, attempt, convert, fill
-from nnplug.hookspecs import KINDS, Kind
+from nnplug.hookspecs import KINDS, kind_called
 from nnplug.limits import check_size
 from nnplug.naming import called, join, number, quote, snake_case, suggest
 from nnplug.options import article, fields_of, mentions_component, options_of, show, words
@@ -66,7 +66,7 @@ class Registry:
 
     def names(self, kind: str) -> list[str]:
         """The registry names of a kind, sorted."""
-        _kind(kind)
+        kind_called(kind)
         return sorted({e.name for e in self._store.entries if e.kind == kind and self._switches.allows(e)})
 
     def get(self, kind: str, name: str) -> Any:
@@ -89,7 +89,7 @@ class Registry:
         Raises:
             RegistryError: nobody provides it, or several do and none is preferred.
         """
-        _kind(kind)
+        kind_called(kind)
         distribution, _, bare = name.rpartition(":")
         named = [e for e in self._store.entries if e.kind == kind and e.name == bare]
         if distribution:
@@ -114,7 +114,7 @@ class Registry:
             names = [e.qualified for e in sorted(self._store.entries) if e.kind == kind and self._switches.allows(e)]
         elsewhere = [k for k in KINDS if name in self.names(k)]
         hint = f"; {quote(name)} is {article(elsewhere[0])}." if elsewhere else suggest(name, names) or "."
-        unread = "".join(f". {b.folder} cannot be read ({b.error}); reinstall it" for b in self._store.broken)
+        unread = "".join(f". {b.folder} {b.told}" for b in self._store.broken)
         return f"no {words(kind)} is called {called(name)}{hint} There are: {', '.join(names) or 'none'}{unread}"
 
     def create(self, kind: str, spec: Any) -> Any:
@@ -125,7 +125,7 @@ class Registry:
         """
         check_size(spec)
         problems: list[Problem] = []
-        component = self.build_component(_kind(kind).name, spec, "", problems)
+        component = self.build_component(kind_called(kind).name, spec, "", problems)
         if problems:
             raise ConfigError(problems)
         return component
@@ -240,20 +240,14 @@ class Registry:
         if kind is not None:
             name = name or snake_case(plugin.__name__)
             check_component(kind, name, plugin)
-            found = {kind.name: {name: plugin}}
-            source = plugin.__module__
+            found, source = {kind.name: {name: plugin}}, plugin.__module__
         else:
             source = getattr(plugin, "__name__", type(plugin).__name__)
             found = self._store.loader.call(plugin, source)
             if not found:
                 raise PluginError(f"{show(plugin)} is neither a component class nor a module with hooks of nnplug")
-        self._store.add(
-            {
-                self._own_entry(kind_name, component_name, source): cls
-                for kind_name, classes in found.items()
-                for component_name, cls in classes.items()
-            }
-        )
+        own = [(self._own_entry(k, n, source), cls) for k, classes in found.items() for n, cls in classes.items()]
+        self._store.add(dict(own))
         return plugin
 
     def _own_entry(self, kind: str, name: str, module: str) -> Entry:
@@ -261,9 +255,8 @@ class Registry:
         taken = [entry for entry in self._store.entries if (entry.kind, entry.name) == (kind, name)]
         if any(entry.distribution == CORE for entry in taken):
             raise RegistryError(f"{name!r} is a built-in {words(kind)}; register yours under another name")
-        return next(
-            (entry for entry in taken if entry.module == module), Entry(kind, name, module, module, in_process=True)
-        )
+        own = [entry for entry in taken if entry.module == module]
+        return own[0] if own else Entry(kind, name, module, module, in_process=True)
 
     def versions(self) -> dict[str, str]:
         """The version of every distribution that something was loaded from."""
@@ -272,14 +265,13 @@ class Registry:
     def listing(self) -> list[Listed]:
         """Every entry with its status: available, loaded, failed, disabled or conflict. Imports nothing.
 
-        A distribution whose metadata cannot be read is listed as failed, with its folder for a name.
+        A distribution whose metadata is wrong is listed as failed, with its folder for a name.
         """
         listed = [self._listed(entry) for entry in sorted(self._store.entries)]
-        unread = [(Path(broken.folder).name, broken) for broken in self._store.broken]
-        return listed + [
-            Listed(Entry("distribution", name, name, ""), "failed", f"cannot be read: {b.error}; reinstall it")
-            for name, b in unread
-        ]
+        for broken in self._store.broken:
+            name = Path(broken.folder).name
+            listed.append(Listed(Entry("distribution", name, name, ""), "failed", broken.told))
+        return listed
 
     def _listed(self, entry: Entry) -> Listed:
         if not self._switches.allows(entry):
@@ -294,12 +286,6 @@ class Registry:
             return Listed(entry, "conflict", f"{entry.name!r} means {chosen.qualified!r}; write {entry.qualified!r}")
         loaded = entry in self._store.classes
         return Listed(entry, "loaded" if loaded else "available", seconds=self._store.seconds.get(entry.module))
-
-
-def _kind(kind: str) -> Kind:
-    if kind not in KINDS:
-        raise RegistryError(f"there is no kind {kind!r}{suggest(kind, KINDS)}; the kinds are {', '.join(KINDS)}")
-    return KINDS[kind]
 
 
 @cache

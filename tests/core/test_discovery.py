@@ -20,7 +20,7 @@ from tests.core.conftest import HOOK, LAYER
 
 def broken():
     """Folder and cause of what could not be read."""
-    return {Path(b.folder).name: b.error for b in discover().broken}
+    return {Path(b.folder).name: b.told for b in discover().broken}
 
 
 NO_TEXT = b"Name: acme\xff\xfe\x00"
@@ -56,8 +56,26 @@ def test_a_distribution_that_cannot_be_read(install, file, content, cause):
     (line,) = [line for line in registry.listing() if line.status == "failed"]
     assert (line.entry.kind, line.entry.name) == ("distribution", "acme-1.0.dist-info")
     assert re.fullmatch(f"cannot be read: {cause}; reinstall it", line.error)
-    with pytest.raises(RegistryError, match=r"no layer is called 'thrice'.*acme-1\.0\.dist-info cannot be read \("):
+    with pytest.raises(
+        RegistryError, match=r"no layer is called 'thrice'.*acme-1\.0\.dist-info cannot be read: .*; reinstall it"
+    ):
         registry.get("layer", "thrice")
+
+
+@pytest.mark.parametrize(
+    ("group", "hint"),
+    [("nnplug.layer", "; did you mean 'nnplug.layers'?"), ("nnplug.loses", "; did you mean 'nnplug.losses'?")],
+)
+def test_a_misspelt_group_is_told(install, group, hint):
+    """An entry point that nobody looks for is told where its name is missed, and listed; the others are there."""
+    install(groups={group: {"twice": "acme_twice"}, "nnplug.losses": {"nice": "acme_twice"}, "nnplug.presets": {}})
+    told = f"has entry points in the group {group!r}, which nnplug does not know{hint}"
+    assert broken() == {"acme-1.0.dist-info": told}
+    registry = Registry()
+    assert "nice" in registry.names("loss")
+    assert [line.error for line in registry.listing() if line.status == "failed"] == [told]
+    with pytest.raises(RegistryError, match=f"no layer is called 'twice'.*acme-1.0.dist-info {re.escape(told)}"):
+        registry.get("layer", "twice")
 
 
 @pytest.mark.parametrize("file", ["METADATA", "entry_points.txt"])

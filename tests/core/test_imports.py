@@ -21,10 +21,10 @@ BUILT_INS = Path(nnplug_builtins.__file__).parent
 # From the bottom to the top: a module imports only from the rows above its own. A package stands for all its modules,
 # which may import each other; "" is nnplug itself, which imports what it is asked for.
 ORDER = (
-    ("errors", "naming", "arena", "streams", "interrupts", "history", "packing", "probe"),
+    ("errors", "naming", "arena", "streams", "interrupts", "packing", "probe"),
     ("files", "paths", "lock"),
     ("specs", "about", "limits"),
-    ("context", "mapped", "arrayfiles", "gradcheck", "tensorfile"),
+    ("context", "history", "mapped", "arrayfiles", "gradcheck", "tensorfile"),
     ("contracts", "modelfile", "order"),
     ("hookspecs", "buffers", "rows"),
     ("options", "data", "chain", "network", "threads", "updater", "best", "discovery"),
