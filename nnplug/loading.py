@@ -124,19 +124,26 @@ def _check(arrays: Mapping[str, Stored], needed: Needed, exact: bool) -> None:
 
 
 def _claims(header: Mapping[str, Any], registry: Registry) -> str:
-    """What a file says of plugins that are not installed: hearsay, and told as that. No command is made of it."""
+    """What a file says of plugins that are not here, or in another version: hearsay. No command is made of it."""
     plugins = header.get("plugins")
-    installed = {normalise(listed.entry.distribution) for listed in registry.listing()}
+    installed = {normalise(listed.entry.distribution): listed.entry.version for listed in registry.listing()}
     claimed = [
-        f"{name} {version}"
+        (name, version)
         for name, version in (plugins.items() if isinstance(plugins, dict) else ())
-        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name) and normalise(name) not in installed
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name)
         if isinstance(version, str) and re.fullmatch(r"[A-Za-z0-9.+!_-]{1,30}", version)
     ]
-    if not claimed:
-        return ""
-    told = ", ".join(claimed[:3]) + (f" and {len(claimed) - 3} more" if claimed[3:] else "")
-    return (
-        f". The file says that it was made with {told}, not installed here. nnplug cannot vouch for what a file says: "
-        "a plugin is a program, so find out who publishes it before you install it"
+    here = [(name, version, installed.get(normalise(name))) for name, version in claimed]
+    others = [f"{name} {version} (here {own})" for name, version, own in here if own and own != version]
+    missing = [f"{name} {version}" for name, version in claimed if normalise(name) not in installed]
+    told = f". The file says that it was made with {_some(others)}" if others else ""
+    if not missing:
+        return told
+    return told + (
+        f". The file says that it was made with {_some(missing)}, not installed here. nnplug cannot vouch for what a "
+        "file says: a plugin is a program, so find out who publishes it before you install it"
     )
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")

@@ -62,7 +62,7 @@ class Loader:
         returned = self.call(plugin, f"{distribution}:{module}")
         self.renamed[f"{distribution}:{module}"] = _renamed(plugin, returned)
         for kind in declared.keys() | returned.keys():
-            _check_names(KINDS[kind], declared.get(kind, set()), set(returned.get(kind, {})))
+            _check_names(KINDS[kind], declared.get(kind, set()), returned.get(kind))
         return returned
 
     def call(self, plugin: object, name: str) -> dict[str, dict[str, type]]:
@@ -116,9 +116,11 @@ def _stated_api(module: str) -> object:
 
 def _check_api(version: object) -> None:
     if version != API_VERSION:
+        number = isinstance(version, int)
+        remedy = "install releases of both that agree" if number else "write a whole number, NNPLUG_API = 1"
         raise PluginError(
             f"it was written for version {show(version)} of the plugin API, this nnplug has version {API_VERSION}; "
-            "install releases of both that agree"
+            + remedy
         )
 
 
@@ -191,11 +193,12 @@ def _check_keepable(name: str, option: str, hint: Any) -> None:
             )
 
 
-def _check_names(kind: Kind, declared: set[str], returned: set[str]) -> None:
+def _check_names(kind: Kind, declared: set[str], classes: Mapping[str, type] | None) -> None:
+    returned = set(classes or ())
     if missing := sorted(declared - returned):
-        raise PluginError(
-            f"its entry points declare the {kind.name} {missing[0]!r}, but {kind.hook}() does not return it"
-        )
+        instead = f", only {', '.join(map(repr, sorted(returned)))}" if returned else ""
+        but = f"the module has no {kind.hook}()" if classes is None else f"{kind.hook}() does not return it{instead}"
+        raise PluginError(f"its entry points declare the {kind.name} {missing[0]!r}, but {but}")
     if extra := sorted(returned - declared):
         raise PluginError(
             f"{kind.hook}() returns {extra[0]!r}, which no entry point declares; "

@@ -121,6 +121,7 @@ def children(case: LayerCase) -> str:
 
 CHECKS = (
     plan,
+    same_seed,
     parameter_gradients,
     input_gradient,
     need_dx,
@@ -131,7 +132,6 @@ CHECKS = (
     memory_layout,
     notes,
     float32,
-    same_seed,
     inference,
     rows,
     children,

@@ -60,13 +60,16 @@ def cases(metric: Metric, inputs: Sequence[Any], registry: Registry) -> list[Met
         except Exception as error:
             raise Failure(f"{case}: {sentence(error)}; check refuses targets with nnplug.DataError") from error
         try:
-            fine = isfinite(case.value())
+            found = case.value()
+            fine, told = isfinite(found), f"it is {found}"
         except Exception as error:
             if checks or inputs:
                 raise Failure(f"{case}: check accepts it, but {sentence(error)}") from error
-            fine = False
+            fine, told = False, sentence(error)
         if fine or checks or inputs:
             accepted.append(case)
+        else:
+            refusal = refusal or f"{batch}: {told}"
     if not accepted or (inputs and refusal):
         raise Unsuitable(
             f"{brief(metric)} takes none of the targets tried, such as {refusal}; give inputs=[(scores, y)]"

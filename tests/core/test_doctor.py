@@ -48,7 +48,7 @@ def test_a_good_module(install):
         ("raise KeyboardInterrupt", "importing acme_twice ended the interpreter with "),
         ("import time; time.sleep(60)", "importing acme_twice did not end within 3 seconds"),
         ("input()", "importing acme_twice failed: EOFError: EOF when reading a line"),
-        (LAYER, "its entry points declare the layer 'twice', but nnplug_layers() does not return it"),
+        (LAYER, "its entry points declare the layer 'twice', but the module has no nnplug_layers()"),
         ("NNPLUG_API = 9", "it was written for version 9 of the plugin API"),
     ],
 )

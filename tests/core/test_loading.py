@@ -7,6 +7,7 @@ import json
 import os
 import tracemalloc
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -515,6 +516,8 @@ def test_what_a_file_claims_about_plugins_is_told_as_a_claim(path: Path, claim: 
     message = str(caught.value)
     first = f"{path} cannot be built again: model.layers[1]: no layer is called 'tracker'. There are: "
     assert message.startswith(first)
+    other = f"made with nnplug 0.0.1 (here {version('nnplug')})"
+    assert (other in message) == (claim == "installed")
     assert message.endswith(
         f". The file says that it was made with {told}, not installed here. nnplug cannot vouch for what a file says: "
         "a plugin is a program, so find out who publishes it before you install it"

@@ -71,7 +71,11 @@ BROKEN = {
     ),
     "no hook": (
         LAYER,
-        r"its entry points declare the layer 'twice', but nnplug_layers\(\) does not return it",
+        r"its entry points declare the layer 'twice', but the module has no nnplug_layers\(\)",
+    ),
+    "another name": (
+        LAYER + HOOK.replace('"twice"', '"twise"'),
+        r"its entry points declare the layer 'twice', but nnplug_layers\(\) does not return it, only 'twise'",
     ),
     "not decorated": (
         LAYER + HOOK.replace("@hookimpl", ""),
@@ -179,7 +183,7 @@ BROKEN = {
     ),
     "API as text": (
         LAYER + HOOK + "NNPLUG_API = '1'",
-        "it was written for version '1' of the plugin API, this nnplug has version 1; .*",
+        "it was written for version '1' of the plugin API, this nnplug has version 1; write a whole number, .*",
     ),
 }
 

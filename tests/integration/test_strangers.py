@@ -308,7 +308,7 @@ def test_corrupt_metadata_is_told_where_its_name_is_missed(crowd, tmp_path):
     done = crowd.run("nnplug", "show", "layer", "corrupt", cwd=tmp_path)
     assert done.code == 2
     assert "no layer is called 'corrupt'" in done.err
-    assert re.search(r"corrupt-1\.0\.dist-info cannot be read \(UnicodeDecodeError: .*\); reinstall it", done.err)
+    assert re.search(r"corrupt-1\.0\.dist-info cannot be read: UnicodeDecodeError: .*; reinstall it", done.err)
 
 
 # The listing
