@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import define, frozen
 
 from nnplug.builder import build
 from nnplug.contracts import Callback
@@ -26,6 +26,7 @@ from nnplug.testing.outcome import Failure
 from nnplug.testing.wording import brief
 
 EPOCHS = 3
+MIDDLE = 4  # steps; an epoch has three
 
 
 @frozen(eq=False)
@@ -53,10 +54,23 @@ def cases(callback: Callback, inputs: Sequence[Any], registry: Registry) -> list
     return [CallbackCase(callback)]
 
 
+@define(eq=False)
+class _Saver(Callback):
+    """Writes a checkpoint in the middle of a run."""
+
+    path: Path
+    save: Callable[[Path], None] | None = None
+
+    def step(self, run: Run) -> None:
+        if self.save is not None and run.step == MIDDLE:
+            self.save(self.path)
+
+
 def train(callback: Callback, folder: Path, *others: Callback, learning_rate: float = 0.1) -> Solver:
     """A real run of a few epochs on a few rows, with a validation split, in a folder of its own.
 
-    With a learning rate of 1e30 the second loss is infinite, long before the first epoch ends.
+    With a learning rate of 1e30 the second loss is infinite, long before the first epoch ends. With a `_Saver` it goes
+    on from the checkpoint, if there is one, and else writes it.
     """
     rng = np.random.default_rng(0)
     x = rng.standard_normal((24, 3))
@@ -71,6 +85,11 @@ def train(callback: Callback, folder: Path, *others: Callback, learning_rate: fl
         validation=0.25,
         callbacks=[callback, *others],
     )
+    for saver in (other for other in others if isinstance(other, _Saver)):
+        if saver.path.is_file():
+            solver.resume(saver.path)
+        else:
+            saver.save = solver.save_checkpoint
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()), chdir(folder), np.errstate(all="ignore"):
         solver.fit()
     return solver
@@ -81,6 +100,7 @@ def runs(case: CallbackCase) -> str:
     callback = case.fresh()
     with no_global_random(), TemporaryDirectory(ignore_cleanup_errors=True) as one:
         history = train(callback, Path(one)).history
+        before = copy.deepcopy(callback.state())
     with TemporaryDirectory(ignore_cleanup_errors=True) as two:
         again = train(callback, Path(two)).history
     if (history.losses.tobytes(), history.stopped) != (again.losses.tobytes(), again.stopped):
@@ -88,7 +108,17 @@ def runs(case: CallbackCase) -> str:
             "a second run with the same object takes another course: what it noted in the first is still there; "
             "set it back in start()"
         )
+    if not _equal(callback.state(), before) and _depends_on_the_run_alone(case, before):
+        raise Failure("after a second run with the same object its state() is another; set it back in start()")
     return f"{len(history.epochs)} epochs, {history.stopped}"
+
+
+def _depends_on_the_run_alone(case: CallbackCase, state: Any) -> bool:
+    """Whether another run ends with the same state: not so where it holds a time."""
+    other = case.fresh()
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        train(other, Path(folder))
+    return _equal(other.state(), state)
 
 
 def failed_run(case: CallbackCase) -> None:
@@ -140,6 +170,29 @@ def state(case: CallbackCase) -> str:
     return f"{len(before)} entries" if before else "keeps nothing"
 
 
+def resumed(case: CallbackCase) -> str:
+    """A run that a new object takes up from a checkpoint goes on as if it had not stopped, and ends with its state."""
+    first, second = case.fresh(), case.fresh()
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        saver = _Saver(Path(folder) / "middle.safetensors")
+        whole = train(first, Path(folder), saver).history
+        if not saver.path.is_file():
+            return f"ends before step {MIDDLE}"
+        again = train(second, Path(folder), _Saver(saver.path)).history
+    ends = [f"after {len(history.losses)} steps ({history.stopped})" for history in (whole, again)]
+    if ends[0] != ends[1] or whole.losses.tobytes() != again.losses.tobytes():
+        raise Failure(
+            f"a run that went on from a checkpoint took another course: it ended {ends[1]}, without the checkpoint "
+            f"{ends[0]}; what decides that must be in state() and come back in restore()"
+        )
+    if not _equal(second.state(), first.state()) and _depends_on_the_run_alone(case, first.state()):
+        raise Failure(
+            "after a run that went on from a checkpoint its state() is another than after one in a piece; return "
+            "everything that later values follow from, such as a count"
+        )
+    return f"from step {MIDDLE}"
+
+
 def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return a.keys() == b.keys() and all(_equal(a[key], b[key]) for key in a)
@@ -150,5 +203,5 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(a == b or (a != a and b != b))
 
 
-CHECKS = (runs, failed_run, stopped_run, state)
+CHECKS = (runs, failed_run, stopped_run, state, resumed)
 ONE_OF = ("runs",)

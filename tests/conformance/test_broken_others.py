@@ -175,6 +175,48 @@ class NeverFresh(Counter):
 
 
 @define
+class GoesOnCounting(Counter):
+    def start(self, run):
+        pass
+
+
+@define
+class Patient(Callback):
+    """Stops after some steps, which it counts for itself."""
+
+    _left: int = field(init=False, default=6, eq=False)
+
+    def start(self, run):
+        self._left = 6
+
+    def step(self, run):
+        self._left -= 1
+        if self._left == 0:
+            run.stop("enough")
+
+
+@define
+class MeanWithoutCount(Callback):
+    """A running mean that forgets of how many."""
+
+    _mean: float = field(init=False, default=0.0, eq=False)
+    _count: int = field(init=False, default=0, eq=False)
+
+    def start(self, run):
+        self._mean, self._count = 0.0, 0
+
+    def step(self, run):
+        self._count += 1
+        self._mean += (float(run.history.losses[-1]) - self._mean) / self._count
+
+    def state(self):
+        return {"mean": self._mean}
+
+    def restore(self, state):
+        self._mean = state["mean"]
+
+
+@define
 class LooksBack(Counter):
     def stop(self, run):
         self._epochs = run.history.epochs[-1]["epoch"]
@@ -293,6 +335,9 @@ BROKEN = [
     (BalancedHits, "parts", "all rows give 0.", "their parts on average 0.", "leave mean_of_rows at False"),
     (AlwaysOne, "direction", "it does not look at the predictions"),
     (NeverFresh, "runs", "a second run with the same object takes another course", "set it back in start()"),
+    (GoesOnCounting, "runs", "after a second run with the same object its state() is another; set it back in start()"),
+    (Patient, "resumed", "it ended after 9 steps (finished), without the checkpoint after 6 steps (enough)"),
+    (MeanWithoutCount, "resumed", "its state() is another than after one in a piece", "such as a count"),
     (LooksBack, "failed_run", "stop (test_broken_others.py", "IndexError"),
     (WantsAllSteps, "stopped_run", "stop (test_broken_others.py", "IndexError"),
     (KeepsRun, "state", "state()/run, Run, cannot be written to a file"),

@@ -127,10 +127,10 @@ BAD = {
     absent: "404 Not Found",
     screaming: "503 Service Unavailable",
     cut_short: "no connection, or it broke off",
-    silent: "nothing came for 0.2 seconds",
-    stalled: "nothing came for 0.2 seconds",
-    dripping_header: "not complete after 1 seconds",
-    dripping_body: "not complete after 1 seconds",
+    silent: "nothing came for 1 seconds",
+    stalled: "nothing came for 1 seconds",
+    dripping_header: "not complete after 3 seconds",
+    dripping_body: "not complete after 3 seconds",
     redirecting: "redirects without end",
     redirecting_nowhere: "no sensible answer (InvalidSchema)",
     nonsense: "no sensible answer (ValueError)",
@@ -140,8 +140,8 @@ BAD = {
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits half a minute for a test."""
-    monkeypatch.setattr(_transfer, "TIMEOUT", (5.0, 0.2))
-    monkeypatch.setattr(_transfer, "LIMIT", 1.0)
+    monkeypatch.setattr(_transfer, "TIMEOUT", (5.0, 1.0))
+    monkeypatch.setattr(_transfer, "LIMIT", 3.0)
 
 
 def published(content: bytes) -> Published:
