@@ -15,12 +15,12 @@ from nnplug.builder import build
 from nnplug.checkpoint import FOLDER as CHECKPOINTS
 from nnplug.checkpoint import checkpoints_in, remove_checkpoints
 from nnplug.config import Experiment, parse, read_toml, set_value, to_toml
-from nnplug.contracts import Callback, DataLoader
+from nnplug.contracts import Callback
 from nnplug.data import sample_spec
 from nnplug.errors import CheckpointError, DataError, DivergedError, NnplugError, PluginError, RegistryError
 from nnplug.files import json_text, remove_leftovers, write_atomically
 from nnplug.history import FAILED, History
-from nnplug.loading import load
+from nnplug.loading import load, load_data
 from nnplug.lock import locked
 from nnplug.model import Model
 from nnplug.options import fields_of
@@ -179,8 +179,7 @@ def _ended(folder: Path, registry: Registry) -> TrainResult:
 def _make_solver(experiment: Experiment, callbacks: Iterable[Callback | str], registry: Registry) -> Solver:
     """Load the data, build the model, and put both together."""
     extra = [registry.create("callback", callback) for callback in callbacks]
-    assert isinstance(experiment.data, DataLoader)  # noqa: S101  (parse resolved it)
-    data = experiment.data.load()
+    data = load_data(experiment.data, registry=registry)
     model = build_for(experiment, data, registry)
     own = experiment.train.callbacks
     options = fields_of(evolve(experiment.train, callbacks=(*own, *(c for c in extra if c not in own))))

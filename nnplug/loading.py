@@ -18,7 +18,7 @@ from nnplug.about import About
 from nnplug.builder import draw_up
 from nnplug.contracts import DataLoader
 from nnplug.discovery import normalise
-from nnplug.errors import ModelFileError, NnplugError
+from nnplug.errors import ModelFileError, NnplugError, PluginError
 from nnplug.model import Model
 from nnplug.modelfile import open_model
 from nnplug.naming import cut, printable, quote
@@ -39,12 +39,17 @@ def load_data(loader: str | Mapping[str, Any] | DataLoader, *, registry: Registr
     Raises:
         ConfigError: the table is wrong.
         DataError: the data is missing or broken.
+        PluginError: the loader returns something else than a `Dataset`.
 
     >>> load_data("digits").classes
     10
     """
     component: DataLoader = (registry or default_registry()).create("data_loader", loader)
-    return component.load()
+    data: Any = component.load()
+    if not isinstance(data, Dataset):
+        name = type(component).__name__
+        raise PluginError(f"load() of {name} must return a nnplug.Dataset, it returned {type(data).__name__}")
+    return data
 
 
 def load(path: str | Path, *, into: Model | None = None, only: str = "*", registry: Registry | None = None) -> Model:

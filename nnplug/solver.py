@@ -16,12 +16,13 @@ from nnplug.checkpoint import Keeper, newest_checkpoint, read_checkpoint, write_
 from nnplug.config import TrainConfig, build_section
 from nnplug.contracts import Callback, Metric, UpdateRule
 from nnplug.course import choose_monitor, learning_rate, length, look_at_limits
-from nnplug.errors import ConfigError, DataError, DivergedError, NnplugError, Problem
+from nnplug.errors import ConfigError, DataError, DivergedError, NnplugError, PluginError, Problem
 from nnplug.guard import Guard, refused_parameters, refused_update
 from nnplug.history import FAILED, History, Row, Run
 from nnplug.identity import identify
 from nnplug.interrupts import Interrupts
 from nnplug.model import Model
+from nnplug.promises import broken_promise
 from nnplug.snapshot import callback_states, check, put, restore_callback, take
 from nnplug.specs import Batch, Dataset, Source
 from nnplug.splits import class_weights, measured, open_splits
@@ -165,9 +166,7 @@ class Solver:
         reason = self.run.stop_reason
         for callback in self.callbacks:
             callback.epoch(self.run)
-        if (
-            self.history.unfinished
-        ):  # callbacks saw an epoch cut short: whether training ends here is told when it goes on
+        if self.history.unfinished:  # callbacks saw an epoch cut short: whether it ends here is told when it goes on
             self.run.stop_reason = reason
 
     def _step(self, batch: Batch) -> None:
@@ -176,7 +175,12 @@ class Solver:
             chosen = self._class_weights.take(y)
             weight = chosen if weight is None else weight * chosen
         self._arena.start(len(x))
-        loss = self.model.network.backpropagate(x, y, weight, self._context)
+        try:
+            loss = self.model.network.backpropagate(x, y, weight, self._context)
+        except Exception as error:
+            if not isinstance(error, NnplugError) and (told := broken_promise(self.model.network, x)):
+                raise PluginError(told) from error
+            raise
         if not self._guard.accepts(loss):
             raise refused_update(self, (x, y, weight), loss)
         self.history.record(loss)

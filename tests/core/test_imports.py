@@ -33,7 +33,7 @@ ORDER = (
     ("registry",),
     ("config", "summary", "doctor"),
     ("model", "schema", "course", "identity", "checkpoint"),
-    ("builder", "splits", "snapshot", "guard", "runfolder"),
+    ("builder", "splits", "snapshot", "guard", "promises", "runfolder"),
     ("solver", "loading"),
     ("job", "testing"),
     ("",),

@@ -32,6 +32,7 @@ from nnplug import (
     Params,
     ParamSpec,
     Plan,
+    PluginError,
     Registry,
     StateSpec,
 )
@@ -577,6 +578,18 @@ def test_an_unregistered_layer_is_told(path: Path) -> None:
 
 
 # Data
+
+
+def test_a_loader_that_returns_no_dataset_is_named() -> None:
+    """Not the code that would use it first."""
+
+    @frozen
+    class Pair(DataLoader):
+        def load(self) -> Any:
+            return np.zeros((3, 2)), np.zeros(3)
+
+    with pytest.raises(PluginError, match=r"^load\(\) of Pair must return a nnplug\.Dataset, it returned tuple$"):
+        nnplug.load_data(Pair())
 
 
 def test_data_by_name_table_and_component() -> None:
