@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Container, Mapping
+from typing import Any
+
+import numpy as np
 
 from nnplug.config import TrainConfig
 from nnplug.contracts import Metric, Schedule, UpdateRule
-from nnplug.errors import ConfigError, Problem
+from nnplug.errors import ConfigError, NnplugError, Problem
 from nnplug.history import Run
+from nnplug.options import show
 
 DEFAULT_EPOCHS = 10
+REAL = (float, int, np.floating, np.integer)
 
 
 def choose_monitor(
@@ -55,12 +60,22 @@ def length(config: TrainConfig, rows: int | None) -> tuple[int, int]:
 
 
 def learning_rate(rule: UpdateRule, step: int, run: Run) -> float:
-    """The learning rate of a step, counted from 0: a linear warm-up, then what the schedule says."""
+    """The learning rate of a step, counted from 0: a linear warm-up, then what the schedule says.
+
+    Raises:
+        NnplugError: the schedule's factor is none.
+    """
     schedule: Schedule = rule.schedule  # type: ignore[assignment]  # the registry resolved it
     if step < schedule.warmup:
         return rule.learning_rate * (step + 1) / schedule.warmup
     total = run.total_steps - schedule.warmup
-    return rule.learning_rate * float(schedule.factor(step - schedule.warmup, total, run.history))
+    factor: Any = schedule.factor(step - schedule.warmup, total, run.history)
+    if not isinstance(factor, REAL) or not 0.0 <= factor < math.inf:
+        name = type(schedule).__name__
+        raise NnplugError(
+            f"the schedule {name} gave the factor {show(factor)} for step {step + 1}; it must be finite, not negative"
+        )
+    return rule.learning_rate * float(factor)
 
 
 def look_at_limits(run: Run, max_seconds: float | None) -> bool:

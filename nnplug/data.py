@@ -27,9 +27,15 @@ class Prepared:
 
     def batches(self, batch_size: int, rng: Generator | None, start: int = 0) -> Iterator[Batch]:
         """One epoch; see `Source.batches`."""
-        for x, y, weight in self._source.batches(batch_size, rng, start):
-            weight = None if weight is None else np.asanyarray(weight)
-            yield rescale(np.asanyarray(x), self._dtype, self._scale), np.asanyarray(y), weight
+        batches: Iterator[Any] = self._source.batches(batch_size, rng, start)
+        for batch in batches:
+            if not isinstance(batch, tuple | list) or len(batch) != 3:
+                got = f"{len(batch)} values" if isinstance(batch, tuple | list) else type(batch).__name__
+                raise DataError(f"a batch of a source is (x, y, weight), with None for no weights; it yielded {got}")
+            x, y, weight = np.asanyarray(batch[0]), np.asanyarray(batch[1]), batch[2]
+            if weight is not None:
+                weight = _batch_weight(np.asanyarray(weight), len(x))
+            yield rescale(x, self._dtype, self._scale), y, weight
 
 
 def open_split(split: Any, name: str, dtype: np.dtype[Any], scale: Scale | None) -> Source:
@@ -82,6 +88,14 @@ def _check_x(x: Any, name: str) -> None:
             f"the {name} split's x holds NaN or infinity in {int((~finite).sum())} of {len(x)} rows, "
             f"the first is row {row}; remove such rows or fill in the values"
         )
+
+
+def _batch_weight(weight: Array, rows: int) -> Array:
+    if weight.shape != (rows,):
+        raise DataError(f"a source yielded {rows} rows with weights {weight.shape}, expected one per row, ({rows},)")
+    if weight.dtype.kind not in "biuf" or not np.isfinite(weight).all() or weight.min(initial=0) < 0:
+        raise DataError("a source yielded weights that are not all finite numbers and none of them negative")
+    return weight
 
 
 def _checked_weight(weight: Array, rows: int, name: str) -> Array:

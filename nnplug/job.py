@@ -23,6 +23,7 @@ from nnplug.history import FAILED, History
 from nnplug.loading import load, load_data
 from nnplug.lock import locked
 from nnplug.model import Model
+from nnplug.naming import one_or_many
 from nnplug.options import fields_of
 from nnplug.presets import read_preset
 from nnplug.registry import Registry, default_registry
@@ -119,13 +120,14 @@ def train(
     """
     if resume and out is None:
         raise NnplugError("name the folder of the run that is to be resumed, with 'out'")
+    out = None if out is None else Path(out).expanduser()
     raw, name, source = read_config(config)
-    for change in changes:
+    for change in one_or_many(changes):
         set_value(raw, change)
     installed = registry or default_registry()
     experiment, registry = parse(raw, installed, source)
     with ExitStack() as held:
-        folder = Path(out) if resume and out is not None and has_begun(Path(out)) else None
+        folder = out if resume and out is not None and has_begun(out) else None
         if folder is not None:
             held.enter_context(locked(folder))
             check_same(folder, experiment, registry, installed)

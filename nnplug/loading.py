@@ -66,8 +66,11 @@ def load(path: str | Path, *, into: Model | None = None, only: str = "*", regist
 
     Raises:
         ModelFileError: the file is missing, is no model of nnplug, or contradicts itself.
+        NnplugError: ``only`` without ``into``.
     """
-    path = Path(path)
+    if into is None and only != "*":
+        raise NnplugError("'only' chooses what another model takes over; name that model with 'into'")
+    path = Path(path).expanduser()
     name = printable(str(path))
     with open_model(path) as (header, file):
         if into is not None:

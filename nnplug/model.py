@@ -20,7 +20,7 @@ from nnplug.data import as_array, open_split
 from nnplug.errors import DataError, NnplugError, ShapeError
 from nnplug.gradcheck import numerical_gradient
 from nnplug.modelfile import write_model
-from nnplug.naming import suggest
+from nnplug.naming import one_or_many, suggest
 from nnplug.network import Network
 from nnplug.registry import Registry
 from nnplug.rows import rescale
@@ -161,7 +161,7 @@ class Model:
 
     def metrics(self, metrics: Iterable[Metric | str] | None = None) -> dict[str, Metric]:
         """Metrics by the name they are reported under; default: those that fit the loss."""
-        chosen = self.network.loss.metrics if metrics is None else metrics
+        chosen = self.network.loss.metrics if metrics is None else one_or_many(metrics)
         built = [self.registry.create("metric", metric) for metric in chosen]
         return {self.registry.name_of(metric, default=type(metric).__name__): metric for metric in built}
 
@@ -251,7 +251,7 @@ class Model:
         return next(iter(source.batches(len(np.asanyarray(y)), None)))
 
     def _known(self, names: Iterable[str] | None) -> list[str]:
-        chosen = list(self.params) if names is None else list(names)
+        chosen = list(self.params) if names is None else list(one_or_many(names))
         for name in chosen:
             if name not in self.params:
                 raise NnplugError(f"the model has no parameter {name!r}{suggest(name, self.params)}")
@@ -280,7 +280,7 @@ class Model:
             "class_names": self.class_names,
             "plugins": self.registry.versions(),
         }
-        write_model(Path(path), header, {**self.params, **self.state})
+        write_model(Path(path).expanduser(), header, {**self.params, **self.state})
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled with parameters, state and random streams."""

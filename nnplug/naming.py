@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TypeVar
 
+T = TypeVar("T")
 QUOTED = 80  # characters: how much of a text a message quotes
 
 
@@ -31,6 +33,11 @@ def number(layers: Iterable[tuple[str | None, str]]) -> list[str]:
             raise ValueError(f"two layers are called {quote(name)}; names must differ")
         names[name] = None
     return list(names)
+
+
+def one_or_many(names: Iterable[T]) -> Iterable[T]:
+    """A text where a list of texts may stand is a list of one: nobody means its letters."""
+    return [names] if isinstance(names, str) else names  # type: ignore[list-item]
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ from nnplug.arena import Arena
 from nnplug.buffers import Buffers
 from nnplug.context import Context
 from nnplug.contracts import Layer, Loss
+from nnplug.errors import PluginError
 from nnplug.specs import Array, Plan
 from nnplug.streams import Streams
 
@@ -49,6 +50,8 @@ class Network:
         """``(scores, losses)`` of a batch, a loss a row, without the L2 term."""
         scores = self.scores(x, ctx)
         losses, _ = self.loss.value_and_grad(scores, targets, ctx)
+        if getattr(losses, "shape", ())[:1] != scores.shape[:1]:
+            raise self._no_loss_a_row(losses, len(x))
         return scores, losses
 
     def objective(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> float:
@@ -60,6 +63,8 @@ class Network:
         """Assign the gradient of the objective to ``buffers.grads`` and return the objective."""
         scores, cache = self.layer.forward(self.buffers.params, x, ctx)
         losses, dscores = self.loss.value_and_grad(scores, targets, ctx)
+        if getattr(losses, "shape", ())[:1] != dscores.shape[:1]:
+            raise self._no_loss_a_row(losses, len(x))
         loss = average(losses, dscores, weight)
         self.layer.backward(self.buffers.params, self.buffers.grads, cache, dscores, ctx)
         if self.l2 == 0.0:
@@ -69,6 +74,12 @@ class Network:
         np.multiply(self.buffers.vector[:decayed], self.l2, out=shrink)
         self.buffers.gradient[:decayed] += shrink
         return loss + self.penalty()
+
+    def _no_loss_a_row(self, losses: Array, rows: int) -> PluginError:
+        return PluginError(
+            f"value_and_grad of {type(self.loss).__name__} must return a loss for each row, ({rows},) or ({rows}, T), "
+            f"not their mean: it returned {np.shape(losses)}"
+        )
 
     def penalty(self) -> float:
         """The L2 term, ``0.5 * l2 * sum(W**2)`` over the parameters that decay."""

@@ -72,6 +72,8 @@ class Loader:
             PluginError: a hook is misspelt, raises, or returns something that breaks a contract.
         """
         hooks = list(_hooks(plugin, self._manager))
+        if not hooks:
+            return {}
         for known in (plugin, self._manager.get_plugin(name)):
             if known is not None and self._manager.is_registered(known):
                 self._manager.unregister(known)

@@ -57,7 +57,7 @@ class Solver:
         data: Dataset | Source | tuple[Any, ...],
         *,
         update: UpdateRule | Mapping[str, Any] | str = "sgd",
-        folder: Path | None = None,
+        folder: str | Path | None = None,
         **options: Any,
     ) -> None:
         registry = model.registry
@@ -74,6 +74,7 @@ class Solver:
         monitor, higher = choose_monitor(self.config, self.splits, self.metrics)
         self.history.monitor, self.history.higher_is_better = monitor, higher
         epochs, steps = length(self.config, self.splits["train"].rows)
+        folder = None if folder is None else Path(folder)
         self.run = Run(model, self.history, total_steps=steps, total_epochs=epochs, folder=folder)
         self.updater = Updater(self.rule, model.network.buffers)
         self.best = Best(higher)

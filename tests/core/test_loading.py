@@ -29,6 +29,7 @@ from nnplug import (
     Layer,
     Model,
     ModelFileError,
+    NnplugError,
     Params,
     ParamSpec,
     Plan,
@@ -578,6 +579,12 @@ def test_an_unregistered_layer_is_told(path: Path) -> None:
 
 
 # Data
+
+
+def test_only_is_for_another_model(path: Path) -> None:
+    """Without a model that takes something over it means nothing, and is not overlooked."""
+    with pytest.raises(NnplugError, match="name that model with 'into'"):
+        nnplug.load(path, only="affine1.*", registry=Registry())
 
 
 def test_a_loader_that_returns_no_dataset_is_named() -> None:

@@ -845,6 +845,123 @@ def test_who_breaks_a_promise_is_named_not_who_suffers_from_it(how: str, given: 
         Solver(model, data(40), epochs=1, batch_size=8).fit()
 
 
+@frozen
+class Mean(Loss):
+    """Squared errors, averaged in some way.
+
+    Args:
+        how: over everything, over the rows, or as a plain float.
+    """
+
+    how: str = "rows"
+
+    def check(self, scores: ArraySpec, targets: Array) -> None:
+        """Accept anything."""
+
+    def value_and_grad(self, scores: Array, targets: Array, ctx: Context) -> tuple[Any, Array]:
+        """Return a mean, where a loss for each row is asked for."""
+        r = scores - targets.astype(scores.dtype)
+        losses = {"all": (r * r).mean(), "rows": (r * r).mean(axis=0), "float": float((r * r).mean())}
+        return losses[self.how], 2 * r
+
+
+@pytest.mark.parametrize(("how", "shape"), [("all", "()"), ("rows", "(3,)"), ("float", "()")])
+def test_a_loss_that_takes_the_mean_is_refused(how: str, shape: str) -> None:
+    """In the first step, and where a model is evaluated; else the numbers would be too small in silence."""
+    x, labels = data(40)
+    model, y = nnplug.build({"layers": [affine(3)], "loss": Mean(how)}, input_shape=4), np.eye(3)[labels]
+    told = "value_and_grad of Mean must return a loss for each row, ({0},) or ({0}, T), not their mean: it returned {1}"
+    with pytest.raises(PluginError, match=re.escape(told.format(8, shape))):
+        Solver(model, (x, y), epochs=1, batch_size=8).fit()
+    with pytest.raises(PluginError, match=re.escape(told.format(40, shape))):
+        model.loss(x, y)
+
+
+@frozen
+class Wrong(Schedule):
+    """Gives a factor that is none, from step 3 on.
+
+    Args:
+        given: which.
+    """
+
+    given: Any = nan
+
+    def factor(self, step: int, total: int, history: History) -> float:
+        """Return it."""
+        return 1.0 if step < 2 else self.given
+
+
+@pytest.mark.parametrize("given", [nan, inf, -0.5, None, "1"])
+def test_a_factor_that_is_none_stops_before_the_update(given: Any) -> None:
+    """The schedule is named, and the parameters stay as good as they were."""
+    model = nnplug.build({"layers": [affine(3)], "loss": "softmax"}, input_shape=4)
+    told = f"the schedule Wrong gave the factor {given!r} for step 3; it must be finite, not negative"
+    with pytest.raises(NnplugError, match=f"^{re.escape(told)}$"):
+        Solver(model, data(40), update=sgd(schedule=Wrong(given)), epochs=1, batch_size=8).fit()
+    assert np.isfinite(vector(model)).all()
+
+
+NEGATIVE = "weights that are not all finite numbers and none of them negative"
+
+
+@pytest.mark.parametrize(
+    ("batch", "told"),
+    [
+        (lambda x, y: (x, y), "with None for no weights; it yielded 2 values"),
+        (lambda x, y: None, "with None for no weights; it yielded NoneType"),
+        (lambda x, y: (x, y, 2.0), "8 rows with weights (), expected one per row, (8,)"),
+        (lambda x, y: (x, y, np.ones((8, 1))), "8 rows with weights (8, 1), expected one per row, (8,)"),
+        (lambda x, y: (x, y, np.linspace(-1, 1, 8)), NEGATIVE),
+        (lambda x, y: (x, y, np.full(8, nan)), NEGATIVE),
+    ],
+)
+def test_what_a_source_yields_is_checked(batch: Callable[[Array, Array], Any], told: str) -> None:
+    """Weights as those of arrays are, and that there are three values."""
+    x, y = data(8)
+
+    class Odd:
+        rows = None
+
+        def batches(self, batch_size: int, rng: Any, start: int = 0) -> Iterator[Any]:
+            yield batch(x, y)
+
+    model = nnplug.build({"layers": [affine(3)], "loss": "softmax"}, input_shape=4)
+    with pytest.raises(DataError, match=re.escape(told)):
+        Solver(model, Odd(), iterations=1, batch_size=8, evaluate=()).fit()
+
+
+def test_a_folder_may_be_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints are written to it as to a path; ``~`` is the home folder, where models are written, too."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    model = nnplug.build({"layers": [affine(3)], "loss": "softmax"}, input_shape=4)
+    Solver(model, data(40), folder=str(tmp_path / "run"), epochs=9, batch_size=8, checkpoint_seconds=1e-9).fit()
+    assert list((tmp_path / "run" / "checkpoints").iterdir())
+    model.save("~/model.safetensors")
+    assert nnplug.load("~/model.safetensors").params.keys() == model.params.keys()
+    assert (tmp_path / "model.safetensors").is_file()
+    assert not (tmp_path / "~").exists()
+
+
+def test_one_name_is_a_list_of_one() -> None:
+    """Where a list of names is expected, nobody means letters."""
+    x, y = data(40)
+    model = nnplug.build({"layers": [affine(3)], "loss": "softmax"}, input_shape=4)
+    assert model.evaluate(x, y, metrics="accuracy") == model.evaluate(x, y, metrics=["accuracy"])
+    assert list(model.numerical_gradients(x, y, names="affine1.b")) == ["affine1.b"]
+
+
+def test_what_is_no_plugin_leaves_the_registry_as_it_was() -> None:
+    """A list of classes is refused, and everything else goes on."""
+    registry = nnplug.Registry()
+    for wrong in ([Liar], {"liar": Liar}, 3):
+        with pytest.raises(PluginError, match="is neither a component class nor a module with hooks of nnplug"):
+            registry.register(wrong)
+    assert nnplug.build(["relu", affine(3)], input_shape=4, registry=registry).params
+
+
 def test_a_layer_that_fails_on_what_was_promised_speaks_for_itself() -> None:
     """Its own error comes up as it is."""
     model = nnplug.build({"layers": [affine(6), Liar("raises"), affine(3)], "loss": "softmax"}, input_shape=4)
