@@ -90,10 +90,16 @@ def _check_x(x: Any, name: str) -> None:
         )
 
 
+def _are_weights(weight: Array) -> bool:
+    """Whether they are finite numbers, and none negative."""
+    pieces = (weight[i : i + PIECE] for i in range(0, len(weight), PIECE))
+    return weight.dtype.kind in "biuf" and all(np.isfinite(piece).all() and piece.min() >= 0 for piece in pieces)
+
+
 def _batch_weight(weight: Array, rows: int) -> Array:
     if weight.shape != (rows,):
         raise DataError(f"a source yielded {rows} rows with weights {weight.shape}, expected one per row, ({rows},)")
-    if weight.dtype.kind not in "biuf" or not np.isfinite(weight).all() or weight.min(initial=0) < 0:
+    if not _are_weights(weight):
         raise DataError("a source yielded weights that are not all finite numbers and none of them negative")
     return weight
 
@@ -101,9 +107,7 @@ def _batch_weight(weight: Array, rows: int) -> Array:
 def _checked_weight(weight: Array, rows: int, name: str) -> Array:
     if weight.shape != (rows,):
         raise DataError(f"the {name} split's weights have shape {weight.shape}, expected one per row, ({rows},)")
-    pieces = [weight[i : i + PIECE] for i in range(0, rows, PIECE)]
-    numbers = weight.dtype.kind in "biuf" and all(np.isfinite(piece).all() and piece.min() >= 0 for piece in pieces)
-    if not numbers or not weight.any():
+    if not _are_weights(weight) or not weight.any():
         raise DataError(f"the {name} split's weights must be finite numbers, none negative and not all zero")
     return weight
 

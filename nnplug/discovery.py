@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,16 +82,14 @@ def discover(groups: Mapping[str, str] = GROUPS) -> Found:
     found: dict[str, list[Entry]] = {}
     broken: dict[str, Broken] = {}
     for distribution in importlib.metadata.distributions():
-        folder = printable(str(getattr(distribution, "_path", "a distribution")))
         try:
-            entries, unknown = list(_entries(distribution, groups)), _unknown_groups(distribution)
+            entries, told = _read(distribution, groups)
         except Exception as error:  # a broken neighbour must not keep us from the others
-            if _is_ours(distribution, error):
-                told = printable(f"cannot be read: {type(error).__name__}: {error}; reinstall it")
-                broken.setdefault(folder, Broken(folder, told))
-            continue
-        for group in unknown:
-            told = f"has entry points in the group {quote(group)}, which nnplug does not know{suggest(group, KNOWN)}"
+            if not _is_ours(distribution, error):
+                continue
+            entries, told = [], printable(f"cannot be read: {type(error).__name__}: {error}; reinstall it")
+        if told:
+            folder = printable(str(getattr(distribution, "_path", "a distribution")))
             broken.setdefault(folder, Broken(folder, told))
         if entries:
             found.setdefault(entries[0].distribution, entries)  # the first on sys.path is the one Python imports
@@ -108,23 +106,26 @@ def _is_ours(distribution: Distribution, error: Exception) -> bool:
         return False
 
 
-def _entries(distribution: Distribution, groups: Mapping[str, str]) -> Iterator[Entry]:
+def _read(distribution: Distribution, groups: Mapping[str, str]) -> tuple[list[Entry], str]:
+    """A distribution's entries, and what is wrong with their groups, if anything."""
     if "[nnplug." not in (distribution.read_text("entry_points.txt") or ""):
-        return
+        return [], ""
     given = distribution.metadata["Name"]
     if not given:
         raise ValueError("its METADATA names no distribution")
-    name, version, editable = normalise(given), distribution.version, source_folder(distribution) is not None
-    for point in distribution.entry_points:
-        if point.group in groups:
-            point_name, module = printable(point.name), printable(point.value.strip())
-            yield Entry(groups[point.group], point_name, printable(name), module, printable(version or ""), editable)
-
-
-def _unknown_groups(distribution: Distribution) -> list[str]:
-    if "[nnplug." not in (distribution.read_text("entry_points.txt") or ""):
-        return []
-    return sorted({p.group for p in distribution.entry_points if p.group.startswith("nnplug.")} - KNOWN)
+    name, version = printable(normalise(given)), printable(distribution.version or "")
+    editable = source_folder(distribution) is not None
+    points = [point for point in distribution.entry_points if point.group.startswith("nnplug.")]
+    entries = [
+        Entry(groups[point.group], printable(point.name), name, printable(point.value.strip()), version, editable)
+        for point in points
+        if point.group in groups
+    ]
+    unknown = sorted({point.group for point in points} - KNOWN)
+    if not unknown:
+        return entries, ""
+    hint = suggest(unknown[0], KNOWN)
+    return entries, f"has entry points in the group {quote(unknown[0])}, which nnplug does not know{hint}"
 
 
 def source_folder(distribution: Distribution) -> Path | None:

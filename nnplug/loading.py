@@ -143,7 +143,7 @@ def _claims(header: Mapping[str, Any], registry: Registry) -> str:
     ]
     here = [(name, version, installed.get(normalise(name))) for name, version in claimed]
     others = [f"{name} {version} (here {own})" for name, version, own in here if own and own != version]
-    missing = [f"{name} {version}" for name, version in claimed if normalise(name) not in installed]
+    missing = [f"{name} {version}" for name, version, own in here if own is None]
     told = f". The file says that it was made with {_some(others)}" if others else ""
     if not missing:
         return told

@@ -49,22 +49,18 @@ class Network:
     def losses(self, x: Array, targets: Array, ctx: Context) -> tuple[Array, Array]:
         """``(scores, losses)`` of a batch, a loss a row, without the L2 term."""
         scores = self.scores(x, ctx)
-        losses, _ = self.loss.value_and_grad(scores, targets, ctx)
-        if getattr(losses, "shape", ())[:1] != scores.shape[:1]:
-            raise self._no_loss_a_row(losses, len(x))
+        losses, _ = self._row_losses(scores, targets, ctx)
         return scores, losses
 
     def objective(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> float:
         """The number that training makes small: the weighted mean of the losses, and the L2 term."""
         scores = self.scores(x, ctx)
-        return average(*self.loss.value_and_grad(scores, targets, ctx), weight) + self.penalty()
+        return average(*self._row_losses(scores, targets, ctx), weight) + self.penalty()
 
     def backpropagate(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> float:
         """Assign the gradient of the objective to ``buffers.grads`` and return the objective."""
         scores, cache = self.layer.forward(self.buffers.params, x, ctx)
-        losses, dscores = self.loss.value_and_grad(scores, targets, ctx)
-        if getattr(losses, "shape", ())[:1] != dscores.shape[:1]:
-            raise self._no_loss_a_row(losses, len(x))
+        losses, dscores = self._row_losses(scores, targets, ctx)
         loss = average(losses, dscores, weight)
         self.layer.backward(self.buffers.params, self.buffers.grads, cache, dscores, ctx)
         if self.l2 == 0.0:
@@ -75,11 +71,16 @@ class Network:
         self.buffers.gradient[:decayed] += shrink
         return loss + self.penalty()
 
-    def _no_loss_a_row(self, losses: Array, rows: int) -> PluginError:
-        return PluginError(
-            f"value_and_grad of {type(self.loss).__name__} must return a loss for each row, ({rows},) or ({rows}, T), "
-            f"not their mean: it returned {np.shape(losses)}"
-        )
+    def _row_losses(self, scores: Array, targets: Array, ctx: Context) -> tuple[Array, Array]:
+        """``(losses, dscores)``; a loss that takes the mean itself is refused."""
+        losses, dscores = self.loss.value_and_grad(scores, targets, ctx)
+        if getattr(losses, "shape", ())[:1] != scores.shape[:1]:
+            rows = len(scores)
+            raise PluginError(
+                f"value_and_grad of {type(self.loss).__name__} must return a loss for each row, ({rows},) or "
+                f"({rows}, T), not their mean: it returned {np.shape(losses)}"
+            )
+        return losses, dscores
 
     def penalty(self) -> float:
         """The L2 term, ``0.5 * l2 * sum(W**2)`` over the parameters that decay."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -54,28 +54,19 @@ def cases(callback: Callback, inputs: Sequence[Any], registry: Registry) -> list
     return [CallbackCase(callback)]
 
 
-@define(eq=False)
-class _Saver(Callback):
-    """Writes a checkpoint in the middle of a run."""
-
-    path: Path
-    save: Callable[[Path], None] | None = None
-
-    def step(self, run: Run) -> None:
-        if self.save is not None and run.step == MIDDLE:
-            self.save(self.path)
-
-
 def train(callback: Callback, folder: Path, *others: Callback, learning_rate: float = 0.1) -> Solver:
     """A real run of a few epochs on a few rows, with a validation split, in a folder of its own.
 
-    With a learning rate of 1e30 the second loss is infinite, long before the first epoch ends. With a `_Saver` it goes
-    on from the checkpoint, if there is one, and else writes it.
+    With a learning rate of 1e30 the second loss is infinite, long before the first epoch ends.
     """
+    return _carry_out(_solver(callback, folder, *others, learning_rate=learning_rate), folder)
+
+
+def _solver(callback: Callback, folder: Path, *others: Callback, learning_rate: float = 0.1) -> Solver:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((24, 3))
     model = build({"layers": [{"type": "affine", "units": 1}], "loss": "mse"}, input_shape=3, seed=0)
-    solver = Solver(
+    return Solver(
         model,
         (x, x[:, 0] - x[:, 1]),
         update={"type": "sgd", "learning_rate": learning_rate},
@@ -85,11 +76,9 @@ def train(callback: Callback, folder: Path, *others: Callback, learning_rate: fl
         validation=0.25,
         callbacks=[callback, *others],
     )
-    for saver in (other for other in others if isinstance(other, _Saver)):
-        if saver.path.is_file():
-            solver.resume(saver.path)
-        else:
-            saver.save = solver.save_checkpoint
+
+
+def _carry_out(solver: Solver, folder: Path) -> Solver:
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()), chdir(folder), np.errstate(all="ignore"):
         solver.fit()
     return solver
@@ -170,15 +159,31 @@ def state(case: CallbackCase) -> str:
     return f"{len(before)} entries" if before else "keeps nothing"
 
 
+@define(eq=False)
+class _Saver(Callback):
+    """Writes a checkpoint in the middle of a run."""
+
+    path: Path
+    solver: Solver | None = None
+
+    def step(self, run: Run) -> None:
+        if self.solver is not None and run.step == MIDDLE:
+            self.solver.save_checkpoint(self.path)
+
+
 def resumed(case: CallbackCase) -> str:
     """A run that a new object takes up from a checkpoint goes on as if it had not stopped, and ends with its state."""
     first, second = case.fresh(), case.fresh()
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        saver = _Saver(Path(folder) / "middle.safetensors")
-        whole = train(first, Path(folder), saver).history
+    with TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        saver = _Saver(folder / "middle.safetensors")
+        saver.solver = _solver(first, folder, saver)
+        whole = _carry_out(saver.solver, folder).history
         if not saver.path.is_file():
             return f"ends before step {MIDDLE}"
-        again = train(second, Path(folder), _Saver(saver.path)).history
+        solver = _solver(second, folder)
+        solver.resume(saver.path)
+        again = _carry_out(solver, folder).history
     ends = [f"after {len(history.losses)} steps ({history.stopped})" for history in (whole, again)]
     if ends[0] != ends[1] or whole.losses.tobytes() != again.losses.tobytes():
         raise Failure(

@@ -43,12 +43,17 @@ if __name__ == "__main__":
 '''
 
 
+def run(folder, source, *words):
+    """Run a program, which holds its own assertions: it ends well and complains of nothing."""
+    script = folder / "search.py"
+    script.write_text(source, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script), *words], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_spawned_workers_take_components_of_a_notebook(tmp_path):
     """A worker that never saw a registration in process is given components, which need none."""
-    script = tmp_path / "search.py"
-    script.write_text(SCRIPT, encoding="utf-8")
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
+    run(tmp_path, SCRIPT)
 
 
 PARALLEL = """
@@ -90,10 +95,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("start", ["spawn", pytest.param("fork", marks=UNIX)])
 def test_parallel_runs_keep_to_one_thread_each(start, tmp_path):
     """However processes begin: they give what one gives, and a bound on the matrix library's threads stays."""
-    script = tmp_path / "search.py"
-    script.write_text(PARALLEL, encoding="utf-8")
-    done = subprocess.run([sys.executable, str(script), start], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
+    run(tmp_path, PARALLEL, start)
 
 
 WORKER = """
@@ -120,7 +122,4 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("start", ["spawn", pytest.param("fork", marks=UNIX)])
 def test_a_model_is_handed_to_another_process(start, tmp_path):
     """A worker computes the same scores, and knows the names that the model knows."""
-    script = tmp_path / "worker.py"
-    script.write_text(WORKER, encoding="utf-8")
-    done = subprocess.run([sys.executable, str(script), start], capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (0, "")
+    run(tmp_path, WORKER, start)
