@@ -43,7 +43,7 @@ class Arena:
         self.dtype: np.dtype[Any] = np.dtype(np.float64)
         self._pools: dict[int | tuple[int, ...], list[Kept]] = {}
         self._pool: list[Kept] = []
-        self._next = 0
+        self._left = iter(self._pool)  # what this step has not asked for yet
         self.allocations = 0
 
     def start(self, rows: int | tuple[int, ...]) -> None:
@@ -51,20 +51,19 @@ class Arena:
         pool = self._pools.get(rows)
         if pool is None:
             pool = self._pools[rows] = []
-        self._pool = pool
-        self._next = 0
+        self._pool, self._left = pool, iter(pool)
 
     def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> NDArray[Any]:
         """An array with arbitrary contents, valid until the next `start`."""
-        index = self._next
-        self._next = index + 1
         if dtype is None:
             dtype = self.dtype
-        if index < len(self._pool):
-            kept_shape, kept_dtype, array = self._pool[index]
-            if kept_shape == shape and kept_dtype == dtype:
+        place = len(self._pool)
+        for kept_shape, kept_dtype, array in self._left:  # the next one, if there is one
+            if kept_shape == shape and (kept_dtype is dtype or kept_dtype == dtype):
                 return array
+            place -= 1 + self._left.__length_hint__()
+            break
         array = aligned_empty(shape, dtype)
         self.allocations += 1
-        self._pool[index : index + 1] = [(shape, array.dtype, array)]
+        self._pool[place : place + 1] = [(shape, array.dtype, array)]
         return array

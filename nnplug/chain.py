@@ -65,40 +65,39 @@ class Chain(Layer):
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, list[Any]]:
         """Run the layers one after the other; the cache is the list of their caches."""
+        known, way = ctx.notes.get("way", (None, []))
+        if known is not params:
+            way = self._find_way(params, ctx)
         caches = []
-        for layer, own, inside in self._way(params, ctx):
+        for layer, own, inside in way:
             x, cache = layer.forward(own, x, inside)
             caches.append(cache)
         return x, caches
 
     def backward(self, params: Params, grads: Params, cache: list[Any], dout: Array, ctx: Context) -> Array | None:
         """Run back through the layers, only as far down as a gradient is needed."""
-        way = self._way_back(params, grads, ctx)
+        known, known_grads, way = ctx.notes.get("way back", (None, None, []))
+        if known is not params or known_grads is not grads:
+            way = self._find_way_back(params, grads, ctx)
         dx: Any = dout
         for i, layer, own, own_grads, inside in way:
             dx = layer.backward(own, own_grads, cache[i], dx, inside)
         return dx if len(way) == len(self.children) else None
 
-    def _way(self, params: Params, ctx: Context) -> Way:
-        """The layers, each with what its ``forward`` is given."""
-        way: Way
-        known, way = ctx.notes.get("way", (None, []))
-        if known is not params:
-            way = [(layer, params[name], ctx.child(name)) for name, layer in self.children]
-            ctx.notes["way"] = params, way
+    def _find_way(self, params: Params, ctx: Context) -> Way:
+        """The layers, each with what its ``forward`` is given; noted, for it is the same in every step."""
+        way = [(layer, params[name], ctx.child(name)) for name, layer in self.children]
+        ctx.notes["way"] = params, way
         return way
 
-    def _way_back(self, params: Params, grads: Params, ctx: Context) -> WayBack:
+    def _find_way_back(self, params: Params, grads: Params, ctx: Context) -> WayBack:
         """The layers from the last to the lowest that is needed, each with what its ``backward`` is given."""
-        way: WayBack
-        known, known_grads, way = ctx.notes.get("way back", (None, None, []))
-        if known is not params or known_grads is not grads:
-            first = 0 if ctx.need_dx else self._first_that_trains(grads)
-            way = [
-                (i, layer, params[name], grads[name], ctx.child(name, ctx.need_dx or i > first))
-                for i, (name, layer) in reversed([*enumerate(self.children)][first:])
-            ]
-            ctx.notes["way back"] = params, grads, way
+        first = 0 if ctx.need_dx else self._first_that_trains(grads)
+        way = [
+            (i, layer, params[name], grads[name], ctx.child(name, ctx.need_dx or i > first))
+            for i, (name, layer) in reversed([*enumerate(self.children)][first:])
+        ]
+        ctx.notes["way back"] = params, grads, way
         return way
 
     def _first_that_trains(self, grads: Params) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import signal
 from collections.abc import Container, Mapping
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
@@ -52,9 +52,9 @@ def length(config: TrainConfig, rows: int | None) -> tuple[int, int]:
         if iterations is None:
             raise ConfigError([Problem("train", "the data does not say how many rows it has; give 'iterations'")])
         return 1, iterations
-    in_epoch = max(1, math.ceil(rows / config.batch_size))
+    in_epoch = max(1, ceil(rows / config.batch_size))
     if iterations is not None:
-        return math.ceil(iterations / in_epoch), iterations
+        return ceil(iterations / in_epoch), iterations
     epochs = epochs if epochs is not None else DEFAULT_EPOCHS
     return epochs, epochs * in_epoch
 
@@ -66,11 +66,11 @@ def learning_rate(rule: UpdateRule, step: int, run: Run) -> float:
         NnplugError: the schedule's factor is none.
     """
     schedule: Schedule = rule.schedule  # type: ignore[assignment]  # the registry resolved it
-    if step < schedule.warmup:
-        return rule.learning_rate * (step + 1) / schedule.warmup
-    total = run.total_steps - schedule.warmup
-    factor: Any = schedule.factor(step - schedule.warmup, total, run.history)
-    if not isinstance(factor, REAL) or not 0.0 <= factor < math.inf:
+    warmup = schedule.warmup
+    if step < warmup:
+        return rule.learning_rate * (step + 1) / warmup
+    factor: Any = schedule.factor(step - warmup, run.total_steps - warmup, run.history)
+    if not isinstance(factor, REAL) or not 0.0 <= factor < inf:
         name = type(schedule).__name__
         raise NnplugError(
             f"the schedule {name} gave the factor {show(factor)} for step {step + 1}; it must be finite, not negative"

@@ -75,10 +75,11 @@ class History:
 
     def record(self, loss: float) -> None:
         """Note the loss of one more step."""
-        if self._steps == len(self._room):
-            self.reserve(self._steps + ROOM)
-        self._room[self._steps] = loss
-        self._steps += 1
+        step = self._steps
+        if step == len(self._room):
+            self.reserve(step + ROOM)
+        self._room[step] = loss
+        self._steps = step + 1
 
     def as_dict(self) -> dict[str, Any]:
         """The history as plain numbers, texts and lists."""

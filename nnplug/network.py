@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,16 @@ class Network:
     def _row_losses(self, scores: Array, targets: Array, ctx: Context) -> tuple[Array, Array]:
         """``(losses, dscores)``; a loss that takes the mean itself is refused."""
         losses, dscores = self.loss.value_and_grad(scores, targets, ctx)
-        if getattr(losses, "shape", ())[:1] != scores.shape[:1]:
-            rows = len(scores)
-            raise PluginError(
-                f"value_and_grad of {type(self.loss).__name__} must return a loss for each row, ({rows},) or "
-                f"({rows}, T), not their mean: it returned {np.shape(losses)}"
-            )
-        return losses, dscores
+        try:
+            if len(losses) == len(scores):
+                return losses, dscores
+        except TypeError:  # a number has no length
+            pass
+        rows = len(scores)
+        raise PluginError(
+            f"value_and_grad of {type(self.loss).__name__} must return a loss for each row, ({rows},) or "
+            f"({rows}, T), not their mean: it returned {np.shape(losses)}"
+        )
 
     def penalty(self) -> float:
         """The L2 term, ``0.5 * l2 * sum(W**2)`` over the parameters that decay."""
@@ -94,8 +98,9 @@ def average(losses: Array, dscores: Array, weight: Array | None) -> float:
     """The weighted mean ``sum(w * l) / sum(w)`` of the rows' losses; scales ``dscores`` in place to its gradient."""
     if weight is None:
         size = losses.size
-        dscores *= 1.0 / size
-        return float(np.add.reduce(losses if losses.ndim == 1 else losses.reshape(size))) / size
+        ones, share = _for_mean(size, dscores.dtype)
+        np.multiply(dscores, share, dscores)
+        return float(ones.dot(losses if losses.ndim == 1 else losses.reshape(size))) / size
     total = float(np.add.reduce(weight)) * (losses.size // len(losses))
     if total == 0.0:
         dscores[...] = 0.0
@@ -103,6 +108,12 @@ def average(losses: Array, dscores: Array, weight: Array | None) -> float:
     share = (weight / total).astype(dscores.dtype, copy=False)
     dscores *= _per_row(share, dscores)
     return float(np.add.reduce(losses * _per_row(share, losses), axis=None))
+
+
+@lru_cache(maxsize=8)
+def _for_mean(size: int, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+    """Ones, whose product with so many numbers is their sum, and ``1 / size``: what every step needs, made once."""
+    return np.ones(size, dtype), np.array(1.0 / size, dtype)
 
 
 def _per_row(values: Array, like: Array) -> Any:

@@ -192,15 +192,15 @@ class Solver:
 
     def _between_steps(self, interrupts: Interrupts) -> None:
         """Look at the limits, and write a checkpoint if one is due or a limit ends what could go on later."""
-        now = perf_counter()
-        self.history.train_seconds += now - self._since
-        self.history.signal = interrupts.received
-        self.history.unfinished = look_at_limits(self.run, self.config.max_seconds)
-        keeper = self._keeper
-        if keeper and (self.history.unfinished or (not self.run.stop_reason and keeper.due(self.run.step, now))):
+        now, history, keeper = perf_counter(), self.history, self._keeper
+        history.train_seconds += now - self._since
+        self._since = now
+        history.signal = interrupts.received
+        history.unfinished = look_at_limits(self.run, self.config.max_seconds)
+        if keeper and (history.unfinished or (not self.run.stop_reason and keeper.due(self.run.step, now))):
             self._check_parameters()
             keeper.keep(self.run.step, self.save_checkpoint)
-        self._since = perf_counter()
+            self._since = perf_counter()
 
     def _check_parameters(self) -> None:
         error = refused_parameters(self)

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from math import inf, sqrt
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import frozen
 
 from nnplug.arena import Arena, aligned_empty
 from nnplug.buffers import Buffers, Layout
 from nnplug.contracts import UpdateRule
 from nnplug.specs import Array, Step
 
-BLOCK = 64 * 1024  # elements: w, dw, two slots and scratch stay in the second-level cache
+BLOCK = 128 * 1024  # elements: what a rule touches of them stays in a cache; docs/explanation/speed.md
 SPLIT_FROM = 2 * BLOCK  # under this splitting costs more calls than it saves traffic
 
 
@@ -76,7 +76,7 @@ class Updater:
             clip(self._gradient, self.rule.clip_norm)
         arena, apply = self._arena, self.rule.apply
         plain = Step(self.t, learning_rate, False, arena.empty)
-        decaying = evolve(plain, decay=True) if self.rule.decays else plain
+        decaying = plain._replace(decay=True) if self.rule.decays else plain
         for block in self._blocks:
             arena.start(block.w.shape)
             apply(block.w, block.dw, block.slots, decaying if block.decay else plain)

@@ -35,13 +35,16 @@ class Softmax(Loss):
             starts = ctx.notes.get("starts")
             if starts is None or len(starts) != n:
                 starts = ctx.notes["starts"] = np.arange(0, n * classes, classes)
-            place = starts + targets.astype(np.intp, copy=False)  # of scores[i, targets[i]] in one long row
+            place = starts + (targets if targets.dtype == np.intp else targets.astype(np.intp))
             target_score = scores.reshape(-1).take(place)
             target_score -= row
         else:
             target_score = np.einsum("cn,nc->n", s, targets)
         exp = np.exp(s, out=s)
-        total = np.add.reduce(exp, axis=0, out=row)
+        ones = ctx.notes.get("ones")
+        if ones is None or ones.dtype != exp.dtype:
+            ones = ctx.notes["ones"] = np.ones(classes, exp.dtype)
+        total = ones.dot(exp, row)  # exp.sum(axis=0) takes three times as long
 
         dscores = ctx.empty(scores.shape, scores.dtype)
         np.divide(exp, total, out=dscores.T)
