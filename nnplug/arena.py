@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from operator import length_hint
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -61,7 +62,7 @@ class Arena:
         for kept_shape, kept_dtype, array in self._left:  # the next one, if there is one
             if kept_shape == shape and (kept_dtype is dtype or kept_dtype == dtype):
                 return array
-            place -= 1 + self._left.__length_hint__()
+            place -= 1 + length_hint(self._left)
             break
         array = aligned_empty(shape, dtype)
         self.allocations += 1

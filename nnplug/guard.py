@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ from nnplug.tensorfile import write_tensors
 if TYPE_CHECKING:
     from nnplug.solver import Solver
 
+MANY = 2**19  # elements from which threads pay
+ROW = 2**12
 SHOWN = 5  # rows and losses in a message
 FILE = "diverged.safetensors"  # in the run's folder
 CAUSES = (
@@ -34,23 +37,36 @@ CAUSES = (
 class Guard:
     """Tells whether an update may be made.
 
-    The sum of a gradient's squares is finite only if the gradient is: one pass over it, by the fastest routine there
-    is for vectors. Where the squares overflow, every element is looked at: what is finite is accepted, however large.
+    The sum of a gradient's squares, and its own sum, are finite only if the gradient is: one pass over it, by the
+    fastest routine there is for so many numbers. Where a sum overflows, every element is looked at: what is finite is
+    accepted, however large.
 
     Args:
         gradient: of everything that learns, flat.
     """
 
     def __init__(self, gradient: Array) -> None:
-        self._gradient, self._dot = gradient, gradient.dot
+        self._gradient = gradient
+        self._sum = partial(gradient.dot, gradient) if gradient.size < MANY else _sum_by_rows(gradient)
         quiet = copy_context()  # where NumPy does not warn of the overflow; np.errstate takes as long as the sum itself
         quiet.run(np.seterr, over="ignore", invalid="ignore")
         self._quietly = quiet.run
 
     def accepts(self, loss: float) -> bool:
         """Whether a loss, and the gradient as it is now, are finite."""
-        gradient = self._gradient
-        return isfinite(loss) and (isfinite(self._quietly(self._dot, gradient)) or bool(np.isfinite(gradient).all()))
+        return isfinite(loss) and (isfinite(self._quietly(self._sum)) or bool(np.isfinite(self._gradient).all()))
+
+
+def _sum_by_rows(gradient: Array) -> Callable[[], Any]:
+    """A function for the sum of a long gradient: of a matrix's rows the matrix library's threads each take some."""
+    rows, rest = gradient[: gradient.size // ROW * ROW].reshape(-1, ROW), gradient[gradient.size // ROW * ROW :]
+    ones, sums = np.ones(ROW, gradient.dtype), np.empty(len(rows), gradient.dtype)
+
+    def total() -> Any:
+        rows.dot(ones, sums)
+        return np.add.reduce(sums) + np.add.reduce(rest)
+
+    return total
 
 
 def refused_update(solver: Solver, batch: Batch, loss: float) -> DivergedError:
