@@ -58,12 +58,13 @@ class Arena:
         """An array with arbitrary contents, valid until the next `start`."""
         if dtype is None:
             dtype = self.dtype
-        place = len(self._pool)
         for kept_shape, kept_dtype, array in self._left:  # the next one, if there is one
             if kept_shape == shape and (kept_dtype is dtype or kept_dtype == dtype):
                 return array
-            place -= 1 + length_hint(self._left)
-            break
+            return self._put(len(self._pool) - length_hint(self._left) - 1, shape, dtype)
+        return self._put(len(self._pool), shape, dtype)
+
+    def _put(self, place: int, shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         array = aligned_empty(shape, dtype)
         self.allocations += 1
         self._pool[place : place + 1] = [(shape, array.dtype, array)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf, sqrt
+from typing import NamedTuple
 
 import numpy as np
-from attrs import frozen
 
 from nnplug.arena import Arena, aligned_empty
 from nnplug.buffers import Buffers, Layout
@@ -17,8 +17,7 @@ BLOCK = 128 * 1024  # elements: what a rule touches of them stays in a cache; do
 SPLIT_FROM = 2 * BLOCK  # under this splitting costs more calls than it saves traffic
 
 
-@frozen
-class Block:
+class Block(NamedTuple):
     """A part of the parameters that is updated in one call, with its gradient and slots."""
 
     w: Array
@@ -72,14 +71,14 @@ class Updater:
     def update(self, learning_rate: float) -> None:
         """Clip the gradient if the rule asks for it, then move every parameter that learns."""
         self.t += 1
-        if self.rule.clip_norm is not None:
-            clip(self._gradient, self.rule.clip_norm)
-        arena, apply = self._arena, self.rule.apply
+        rule, arena = self.rule, self._arena
+        if rule.clip_norm is not None:
+            clip(self._gradient, rule.clip_norm)
         plain = Step(self.t, learning_rate, False, arena.empty)
-        decaying = plain._replace(decay=True) if self.rule.decays else plain
-        for block in self._blocks:
-            arena.start(block.w.shape)
-            apply(block.w, block.dw, block.slots, decaying if block.decay else plain)
+        decaying = plain._replace(decay=True) if rule.decays else plain
+        for w, dw, slots, decay in self._blocks:
+            arena.start(w.shape)
+            rule.apply(w, dw, slots, decaying if decay else plain)
 
 
 def clip(gradient: Array, norm: float) -> None:

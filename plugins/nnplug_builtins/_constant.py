@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,6 +14,14 @@ from nnplug import Array, Context
 def scalar(value: float, dtype: DTypeLike) -> Array:
     """A constant as an array without dimensions: of a Python number NumPy makes one anew in every call."""
     made = np.array(value, dtype)
+    made.flags.writeable = False
+    return made
+
+
+@lru_cache(maxsize=64)
+def ones(count: int, dtype: DTypeLike) -> Array:
+    """A vector of ones, whose product with as many rows is their sum. Nobody can write to it."""
+    made = np.ones(count, dtype)
     made.flags.writeable = False
     return made
 

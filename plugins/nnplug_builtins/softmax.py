@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -9,7 +10,7 @@ from attrs import frozen
 
 from nnplug import Array, ArraySpec, Context, Loss, hookimpl
 from nnplug_builtins._by_class import by_class
-from nnplug_builtins._constant import scalar
+from nnplug_builtins._constant import ones, scalar
 from nnplug_builtins._targets import check_classes, check_scores
 
 
@@ -32,19 +33,15 @@ class Softmax(Loss):
         s -= row
         indices = targets.ndim == 1
         if indices:
-            starts = ctx.notes.get("starts")
-            if starts is None or len(starts) != n:
-                starts = ctx.notes["starts"] = np.arange(0, n * classes, classes)
-            place = starts + (targets if targets.dtype == np.intp else targets.astype(np.intp))
+            place = _starts(n, classes) + targets.astype(
+                np.intp, copy=False
+            )  # of scores[i, targets[i]] in one long row
             target_score = scores.reshape(-1).take(place)
             target_score -= row
         else:
             target_score = np.einsum("cn,nc->n", s, targets)
         exp = np.exp(s, out=s)
-        ones = ctx.notes.get("ones")
-        if ones is None or ones.dtype != exp.dtype:
-            ones = ctx.notes["ones"] = np.ones(classes, exp.dtype)
-        total = ones.dot(exp, row)  # exp.sum(axis=0) takes three times as long
+        total = ones(classes, exp.dtype).dot(exp, row)  # exp.sum(axis=0) takes three times as long
 
         dscores = ctx.empty(scores.shape, scores.dtype)
         np.divide(exp, total, out=dscores.T)
@@ -77,6 +74,11 @@ class Softmax(Loss):
         p: Array = np.exp(scores - scores.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
         return p
+
+
+@lru_cache(maxsize=8)
+def _starts(rows: int, classes: int) -> Array:
+    return np.arange(0, rows * classes, classes)
 
 
 @hookimpl
