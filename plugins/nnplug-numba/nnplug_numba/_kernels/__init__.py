@@ -8,7 +8,7 @@ from nnplug_numba._kernels.activations import (
     tanh_backward,
     tanh_forward,
 )
-from nnplug_numba._kernels.affine import add_bias, sum_rows
+from nnplug_numba._kernels.affine import add_bias
 from nnplug_numba._kernels.rules import adam_step, momentum_step, nesterov_step, root_step, sgd_step
 from nnplug_numba._kernels.softmax import softmax_by_index, softmax_by_probability
 
@@ -25,7 +25,6 @@ __all__ = [
     "sigmoid_forward",
     "softmax_by_index",
     "softmax_by_probability",
-    "sum_rows",
     "tanh_backward",
     "tanh_forward",
 ]
