@@ -18,7 +18,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ForwardRef
 
 import attrs
 import click
@@ -289,6 +289,8 @@ def _fence(name: str, function: Callable[..., Any], result: str | None = "") -> 
 
 
 def _parameter(parameter: inspect.Parameter, annotation: Any) -> str:
+    if isinstance(annotation, ForwardRef):  # as a NamedTuple keeps what its fields are
+        annotation = annotation.__forward_arg__
     text = f"{parameter.name}: {getattr(annotation, '__name__', annotation)}"
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         return f"{'*' if parameter.kind is parameter.VAR_POSITIONAL else '**'}{text}"

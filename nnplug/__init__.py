@@ -97,6 +97,10 @@ _HOME = {
 if not TYPE_CHECKING:  # a type checker would take any misspelt name for one of these
 
     def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("nnplug")
         if name not in _HOME:
             raise AttributeError(f"module 'nnplug' has no attribute {name!r}")
         from importlib import import_module  # noqa: TID251  (of modules listed above)

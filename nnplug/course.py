@@ -35,7 +35,8 @@ def choose_monitor(
         raise ConfigError([Problem("train.monitor", "there is no validation split; set train.validation = 0.1")])
     if wanted not in ("loss", *metrics):
         known = ", ".join(("loss", *metrics))
-        raise ConfigError([Problem("train.monitor", f"{wanted!r} is not evaluated; there are {known}")])
+        split = "; without 'validation_', no other split is monitored" if wanted.startswith("validation_") else ""
+        raise ConfigError([Problem("train.monitor", f"{wanted!r} is not evaluated; there are {known}{split}")])
     if not evaluated:
         return None, True
     return f"validation_{wanted}", wanted != "loss" and metrics[wanted].higher_is_better

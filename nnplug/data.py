@@ -56,7 +56,8 @@ def open_split(split: Any, name: str, dtype: np.dtype[Any], scale: Scale | None)
         raise DataError(f"the {name} split has {len(x)} rows in x but {y.size if y.ndim == 0 else len(y)} in y")
     y = np.ascontiguousarray(y)  # a column of a table is not, and each batch would copy all of it
     if y.dtype.kind not in "biuf":
-        raise DataError(f"the {name} split's targets have dtype {y.dtype}; give numbers, for classes 0 to C-1")
+        how = ": class_names, y = np.unique(y, return_inverse=True)" if y.dtype.kind in "SU" else ""
+        raise DataError(f"the {name} split's targets have dtype {y.dtype}; give numbers, for classes 0 to C-1{how}")
     if weight is not None:
         weight = _checked_weight(np.asarray(as_array(weight, f"the {name} split's weights")), len(x), name)
     return Rows(x, y, weight, dtype, scale)
@@ -70,6 +71,8 @@ def as_array(values: Any, what: str) -> Any:
     """
     if hasattr(values, "shape") and hasattr(values, "dtype"):
         return values
+    if isinstance(values, Iterator):
+        raise DataError(f"{what} is a {type(values).__name__}, which can be gone through once; give an array or a list")
     try:
         return np.asarray(values)
     except ValueError as error:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import copy_context
 from functools import partial
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,10 @@ class Guard:
         quiet.run(np.seterr, over="ignore", invalid="ignore")
         self._quietly = quiet.run
 
+    def arm(self) -> None:
+        """Fill the gradient with NaN: what no layer assigns in the first step is refused then."""
+        self._gradient.fill(nan)
+
     def accepts(self, loss: float) -> bool:
         """Whether a loss, and the gradient as it is now, are finite."""
         return isfinite(loss) and (isfinite(self._quietly(self._sum)) or bool(np.isfinite(self._gradient).all()))
@@ -76,6 +80,9 @@ def refused_update(solver: Solver, batch: Batch, loss: float) -> DivergedError:
         if isfinite(loss):
             where = _last_gradient(solver)
             what = f"the gradient of {where} in step {step} holds NaN or infinity, while the loss is {loss:.4g}"
+            buffers = solver.model.network.buffers
+            if np.isnan(buffers.named(buffers.gradient)[where]).all():
+                what += "; all of it is NaN, as where a layer's backward does not assign it"
             solver.run.stop(f"the gradient of {where} became NaN or infinite")
         else:
             where, cause = _first_output(solver, batch)

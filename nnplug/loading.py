@@ -22,6 +22,7 @@ from nnplug.errors import ModelFileError, NnplugError, PluginError
 from nnplug.model import Model
 from nnplug.modelfile import open_model
 from nnplug.naming import cut, printable, quote
+from nnplug.options import show
 from nnplug.registry import Registry, default_registry
 from nnplug.specs import Dataset
 from nnplug.tensorfile import Stored, TensorFile
@@ -68,6 +69,8 @@ def load(path: str | Path, *, into: Model | None = None, only: str = "*", regist
         ModelFileError: the file is missing, is no model of nnplug, or contradicts itself.
         NnplugError: ``only`` without ``into``.
     """
+    if not isinstance(into, Model | None):
+        raise NnplugError(f"'into' is the model that takes the weights over, not {show(into)}")
     if into is None and only != "*":
         raise NnplugError("'only' chooses what another model takes over; name that model with 'into'")
     path = Path(path).expanduser()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -40,7 +41,6 @@ class Model:
         network: layers, plan, arrays and loss: what training works on.
         config: the layers, the loss and L2 that it was built from.
         input_spec: shape and dtype of one sample.
-        params: every parameter by path, ``model.params["affine1.W"]``: a writable view.
         grads: the gradient of every parameter, as the last training step left it.
         state: what layers keep beside parameters, such as running means, by path.
         dtype: its floating-point type.
@@ -69,11 +69,16 @@ class Model:
         self.streams = Streams(seed)
         buffers = network.buffers
         self.dtype: np.dtype[Any] = buffers.vector.dtype
-        self.params: Mapping[str, Array] = MappingProxyType(buffers.named(buffers.vector))
+        self._params: Mapping[str, Array] = MappingProxyType(buffers.named(buffers.vector))
         self.grads: Mapping[str, Array] = MappingProxyType(buffers.named(buffers.gradient))
         self.state: Mapping[str, Array] = buffers.state
         self._inference = network.context(Streams(seed))
         self._one_row = evaluation.OneRow(network)
+
+    @property
+    def params(self) -> Mapping[str, Array]:  # an attribute could be assigned to, which would change no layer's arrays
+        """Every parameter by path: write into these arrays, ``model.params["affine1.W"][...] = values``."""
+        return self._params
 
     def adopt(self, data: Dataset) -> None:
         """Take over scale, number of classes and class names from the data, where the model has none of its own.
@@ -285,16 +290,15 @@ class Model:
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled with parameters, state and random streams."""
         facts = {name: getattr(self, name) for name in ("seed", "scale", "classes", "class_names")}
-        parts = self.network, self.config, self.input_spec, self.registry
-        return _made, (facts, *parts), self.streams.state()
+        return (
+            partial(Model, **facts),
+            (self.network, self.config, self.input_spec, self.registry),
+            self.streams.state(),
+        )
 
     def __setstate__(self, streams: Mapping[str, Any]) -> None:
         self.streams.restore(streams)
 
     def __repr__(self) -> str:
-        out, size = self.network.plan.out.shape, self.network.buffers.layout.size
-        return f"<Model {self.input_spec.shape} -> {out}, {size:,} parameters>"
-
-
-def _made(facts: Mapping[str, Any], *parts: Any) -> Model:
-    return Model(*parts, **facts)
+        size = self.network.buffers.layout.size
+        return f"<Model {self.input_spec.shape} -> {self.network.plan.out.shape}, {size:,} parameters>"

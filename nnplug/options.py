@@ -181,6 +181,8 @@ def article(kind: str) -> str:
 
 def show(value: Any) -> str:
     """A value as an error message quotes it: short, on one line, and without control characters."""
+    if isinstance(value, type):
+        return f"the class {value.__name__} itself, where an object {value.__name__}(...) was meant"
     try:
         text = re.sub(r"\s*\n\s*", " ", repr(value))
     except ValueError:  # an integer of more than 4300 digits

@@ -22,6 +22,7 @@ from nnplug.history import FAILED, History, Row, Run
 from nnplug.identity import identify
 from nnplug.interrupts import Interrupts
 from nnplug.model import Model
+from nnplug.options import show
 from nnplug.promises import broken_promise
 from nnplug.snapshot import callback_states, check, put, restore_callback, take
 from nnplug.specs import Batch, Dataset, Source
@@ -45,6 +46,7 @@ class Solver:
     Raises:
         ConfigError: with everything that is wrong with the options.
         DataError: the data cannot be learned from; found before training.
+        NnplugError: ``model`` is none.
 
     Attributes:
         history: what happened so far.
@@ -60,9 +62,14 @@ class Solver:
         folder: str | Path | None = None,
         **options: Any,
     ) -> None:
+        if not isinstance(model, Model):
+            raise NnplugError(f"a Solver trains a Model, as nnplug.build gives it, not {show(model)}")
         registry = model.registry
         self.model = model
         self.rule: UpdateRule = registry.create("update_rule", update)
+        if isinstance(options.get("validation"), tuple | list):
+            told = "expected a share of the rows; rows of their own: nnplug.Dataset(train=(x, y), validation=(xv, yv))"
+            raise ConfigError([Problem("train.validation", told)])
         self.config: TrainConfig = build_section(TrainConfig, options, registry, "train")
         self.metrics: dict[str, Metric] = model.metrics(self.config.metrics)
         self.history = History()
@@ -130,6 +137,7 @@ class Solver:
     def _start(self, started: list[Callback]) -> None:
         """Start the callbacks, and note which; those of a run that is resumed are given their states back."""
         self.history.reserve(self.run.total_steps)
+        self._guard.arm()
         for callback in self.callbacks:
             callback.start(self.run)
             started.append(callback)
@@ -262,5 +270,10 @@ class Solver:
         """Loss and metrics of a split of the data, with the parameters as they are now.
 
         Of more than a million training rows (2**20), so many are evaluated, always the same ones.
+
+        Raises:
+            NnplugError: there is no such split.
         """
+        if split not in self._measured:
+            raise NnplugError(f"there is no {split!r} split; there are {', '.join(self._measured)}")
         return evaluation.evaluate(self.model.network, self._measured[split], self.metrics)

@@ -59,7 +59,8 @@ def check_class_indices(who: str, scores: ArraySpec, targets: Array) -> None:
     if targets.ndim != 1:
         raise DataError(f"{who}: class indices must be a vector (N,), given {targets.shape}")
     if targets.dtype.kind not in "iu":
-        cure = "convert them with y.astype(int)"
+        unknown = targets.dtype.kind == "f" and np.isnan(targets).any()
+        cure = "leave out the rows where they are NaN" if unknown else "convert them with y.astype(int)"
         if targets.dtype.kind not in "fb":
             cure = "number them with names, y = np.unique(y, return_inverse=True)"
         raise DataError(f"{who}: class indices must be integers, given {targets.dtype}; {cure}")
