@@ -72,8 +72,7 @@ class Model:
         self._params: Mapping[str, Array] = MappingProxyType(buffers.named(buffers.vector))
         self.grads: Mapping[str, Array] = MappingProxyType(buffers.named(buffers.gradient))
         self.state: Mapping[str, Array] = buffers.state
-        self._inference = network.context(Streams(seed))
-        self._one_row = evaluation.OneRow(network)
+        self._inference, self._one_row = network.context(Streams(seed)), evaluation.OneRow(network)
 
     @property
     def params(self) -> Mapping[str, Array]:  # an attribute could be assigned to, which would change no layer's arrays
@@ -290,11 +289,8 @@ class Model:
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled with parameters, state and random streams."""
         facts = {name: getattr(self, name) for name in ("seed", "scale", "classes", "class_names")}
-        return (
-            partial(Model, **facts),
-            (self.network, self.config, self.input_spec, self.registry),
-            self.streams.state(),
-        )
+        parts = self.network, self.config, self.input_spec, self.registry
+        return partial(Model, **facts), parts, self.streams.state()
 
     def __setstate__(self, streams: Mapping[str, Any]) -> None:
         self.streams.restore(streams)

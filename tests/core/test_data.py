@@ -18,6 +18,7 @@ from nnplug.rows import Rows, rescale
 from nnplug.specs import Batch
 
 F32 = np.dtype("float32")
+NUMBERED = ": class_names, y = np.unique(y, return_inverse=True)"  # how texts become classes
 
 
 def rows(n: int = 10, **options: Any) -> Rows:
@@ -382,7 +383,7 @@ X, Y = np.zeros((4, 2)), np.arange(4)
         (([], []), "the train split is empty: x has shape (0,)"),
         ((X, Y[:3]), "the train split has 4 rows in x but 3 in y"),
         ((X, 3), "the train split has 4 rows in x but 1 in y"),
-        ((X, ["a"] * 4), "the train split's targets have dtype <U1; give numbers, for classes 0 to C-1"),
+        ((X, ["a"] * 4), "the train split's targets have dtype <U1; give numbers, for classes 0 to C-1" + NUMBERED),
         ((X, [None] * 4), "the train split's targets have dtype object; give numbers, for classes 0 to C-1"),
         (([["a"]] * 4, Y), "the train split's x has dtype <U1; give numbers"),
         ((X.astype(complex), Y), "the train split's x has dtype complex128; give numbers"),

@@ -57,6 +57,7 @@ def x() -> Array:
 
 
 Y = np.array([0, 1, 2, 2, 1, 0, 0])
+NUMBERED = ": class_names, y = np.unique(y, return_inverse=True)"  # how texts become classes
 
 
 def softmax(scores: Array) -> Array:
@@ -400,7 +401,11 @@ def test_ragged_lists_are_refused(model: Model, x: Array) -> None:
     [
         (Y[:6], None, "the given split has 7 rows in x but 6 in y"),
         (3, None, "the given split has 7 rows in x but 1 in y"),
-        (list("abcdefg"), None, "the given split's targets have dtype <U1; give numbers, for classes 0 to C-1"),
+        (
+            list("abcdefg"),
+            None,
+            "the given split's targets have dtype <U1; give numbers, for classes 0 to C-1" + NUMBERED,
+        ),
         (Y, np.ones(6), "the given split's weights have shape (6,), expected one per row, (7,)"),
         (Y, np.ones((7, 1)), "the given split's weights have shape (7, 1), expected one per row, (7,)"),
         (Y, -np.ones(7), "the given split's weights must be finite numbers, none negative and not all zero"),
