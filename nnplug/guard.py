@@ -24,8 +24,8 @@ from nnplug.tensorfile import write_tensors
 if TYPE_CHECKING:
     from nnplug.solver import Solver
 
-MANY = 2**19  # elements from which threads pay
-ROW = 2**12
+MANY = 2**19  # elements of a gradient from which threads pay for its sum
+ROW = 2**12  # elements that are summed by themselves then
 SHOWN = 5  # rows and losses in a message
 FILE = "diverged.safetensors"  # in the run's folder
 CAUSES = (
@@ -63,7 +63,8 @@ class Guard:
 
 def _sum_by_rows(gradient: Array) -> Callable[[], Any]:
     """A function for the sum of a long gradient: of a matrix's rows the matrix library's threads each take some."""
-    rows, rest = gradient[: gradient.size // ROW * ROW].reshape(-1, ROW), gradient[gradient.size // ROW * ROW :]
+    whole = gradient.size // ROW * ROW
+    rows, rest = gradient[:whole].reshape(-1, ROW), gradient[whole:]
     ones, sums = np.ones(ROW, gradient.dtype), np.empty(len(rows), gradient.dtype)
 
     def total() -> Any:

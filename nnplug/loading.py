@@ -67,7 +67,7 @@ def load(path: str | Path, *, into: Model | None = None, only: str = "*", regist
 
     Raises:
         ModelFileError: the file is missing, is no model of nnplug, or contradicts itself.
-        NnplugError: ``only`` without ``into``.
+        NnplugError: ``into`` is no model, or ``only`` is given without it.
     """
     if not isinstance(into, Model | None):
         raise NnplugError(f"'into' is the model that takes the weights over, not {show(into)}")

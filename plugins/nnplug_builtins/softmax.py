@@ -33,9 +33,7 @@ class Softmax(Loss):
         s -= row
         indices = targets.ndim == 1
         if indices:
-            place = _starts(n, classes) + targets.astype(
-                np.intp, copy=False
-            )  # of scores[i, targets[i]] in one long row
+            place = _starts(n, classes) + targets.astype(np.intp, copy=False)
             target_score = scores.reshape(-1).take(place)
             target_score -= row
         else:
@@ -78,6 +76,7 @@ class Softmax(Loss):
 
 @lru_cache(maxsize=8)
 def _starts(rows: int, classes: int) -> Array:
+    """Where each row of scores begins in one long row: the class y of row i stands at ``starts[i] + y``."""
     return np.arange(0, rows * classes, classes)
 
 
