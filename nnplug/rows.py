@@ -108,25 +108,17 @@ class _Gather:
         self._x = self._raw if self._ready else aligned_empty(shape, rows._dtype)
 
     def __call__(self, index: Array) -> Batch:
-        rows, n = self._rows, len(index)
+        rows = self._rows
         if self._contiguous:
-            raw = rows.x.take(index, 0, self._raw[:n], "clip")
+            raw = rows.x.take(index, 0, self._raw[: len(index)], "clip")
         elif isinstance(rows.x, np.ndarray):
             raw = rows.x[index]  # take would copy all of x first
         else:
             index = np.sort(index)  # array-likes on disk read ascending rows, and order within a batch is no matter
             raw = np.asarray(rows.x[index])
         weight = None if rows.weight is None else rows.weight.take(index).astype(np.float64, copy=False)
-        return raw if self._ready else self._rescaled(raw), rows.y.take(index, 0), weight
-
-    def slice(self, part: slice) -> Batch:
-        """Neighbouring rows, which are not copied where they are ready."""
-        rows = self._rows
-        weight = None if rows.weight is None else rows.weight[part].astype(np.float64)
-        return self._rescaled(np.asanyarray(rows.x[part])), rows.y[part], weight
-
-    def _rescaled(self, raw: Array) -> Array:
-        return raw if self._ready else rescale(raw, self._rows._dtype, self._rows._scale, self._x[: len(raw)])
+        x = raw if self._ready else rescale(raw, rows._dtype, rows._scale, self._x[: len(raw)])
+        return x, rows.y.take(index, 0), weight
 
 
 def rescale(x: Array, dtype: np.dtype[Any], scale: Scale | None, out: Array | None = None) -> Array:

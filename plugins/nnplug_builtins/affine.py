@@ -50,11 +50,10 @@ class Affine(Layer):
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Array]:
         """Return ``x @ W + b``, (N, M); the cache is x."""
-        W, b = params["W"], params["b"]
-        n = len(x)
+        W, n = params["W"], len(x)
         rows = x if x.ndim == 2 else x.reshape(n, len(W))
-        out = rows.dot(W, ctx.empty((n, len(b)), W.dtype))
-        out += b
+        out = rows.dot(W, ctx.empty((n, self.units), W.dtype))
+        out += params["b"]
         return out, x
 
     def backward(self, params: Params, grads: Params, cache: Array, dout: Array, ctx: Context) -> Array | None:
