@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from threading import local
+from typing import Any
 
 import numpy as np
 
 from nnplug.arena import Arena
 from nnplug.contracts import Metric
-from nnplug.errors import DataError
+from nnplug.errors import DataError, PluginError
 from nnplug.network import Network
+from nnplug.options import show
 from nnplug.specs import Array, Source
 from nnplug.streams import Streams
 
@@ -81,9 +83,19 @@ class _Measured:
 
     def _close_part(self) -> None:
         scores, targets = np.concatenate(self._scores), np.concatenate(self._targets)
-        self._parts.append({name: float(metric(scores, targets)) for name, metric in self._metrics.items()})
+        self._parts.append({name: _value(name, metric, scores, targets) for name, metric in self._metrics.items()})
         self._rows.append(len(scores))
         self._scores, self._targets, self._held = [], [], 0
+
+
+def _value(name: str, metric: Metric, scores: Array, targets: Array) -> float:
+    value: Any = metric(scores, targets)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        cls = type(metric)
+        told = f"the metric {name!r} gave {show(value)}, which is no number: a fault of {cls.__name__}"
+        raise PluginError(f"{told} (module {cls.__module__})") from None
 
 
 def scores(network: Network, x: Array) -> Array:

@@ -11,6 +11,8 @@ from attrs import asdict, define, field, setters
 from attrs.filters import exclude
 from numpy.typing import ArrayLike
 
+from nnplug.errors import NnplugError
+from nnplug.naming import suggest
 from nnplug.specs import Array
 
 Row = dict[str, float]
@@ -86,7 +88,14 @@ class History:
         return {"losses": self.losses.tolist(), **asdict(self, filter=exclude("_room", "_steps"))}
 
     def column(self, name: str) -> list[float]:
-        """One column of ``epochs``; NaN where an epoch has no such value."""
+        """One column of ``epochs``; NaN where an epoch has no such value.
+
+        Raises:
+            NnplugError: no epoch has one.
+        """
+        known = {column: None for row in self.epochs for column in row}
+        if known and name not in known:
+            raise NnplugError(f"the history has no column {name!r}{suggest(name, known)}; there are {', '.join(known)}")
         return [row.get(name, nan) for row in self.epochs]
 
 

@@ -58,7 +58,8 @@ def load(path: str | Path, *, into: Model | None = None, only: str = "*", regist
 
     Args:
         path: the file.
-        into: a model that takes the weights over; default: the saved model is built again.
+        into: a model that takes the weights over, and nothing else: its input is scaled as before; default: the saved
+            model is built again.
         only: which parameters ``into`` takes, as a pattern: ``"hidden.*"``; the others stay as they are.
         registry: where names are looked up; default: everything installed.
 

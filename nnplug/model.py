@@ -24,7 +24,7 @@ from nnplug.modelfile import write_model
 from nnplug.naming import one_or_many, suggest
 from nnplug.network import Network
 from nnplug.registry import Registry
-from nnplug.rows import rescale
+from nnplug.rows import locked, rescale
 from nnplug.specs import Array, ArraySpec, Dataset
 from nnplug.streams import Streams
 from nnplug.summary import Summary, summarise
@@ -245,7 +245,7 @@ class Model:
         shaped = np.asanyarray(self._shaped(x))
         if shaped.dtype.kind not in "biuf":
             raise DataError(f"x has dtype {shaped.dtype}; the model takes numbers")
-        return rescale(shaped, self.input_spec.dtype, self.scale)
+        return rescale(locked(shaped), self.input_spec.dtype, self.scale)
 
     def _batch(
         self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None, dtype: np.dtype[Any]

@@ -91,9 +91,9 @@ class Rows:
         return next(cut(self.order.epoch(rng, number * batch_size), batch_size))
 
     def _slice(self, rows: slice) -> Batch:
-        raw = np.asanyarray(self.x[rows])
+        raw = locked(self.x[rows]) if isinstance(self.x, np.ndarray) else np.asarray(self.x[rows])
         weight = None if self.weight is None else self.weight[rows].astype(np.float64)
-        return rescale(raw, self._dtype, self._scale), self.y[rows], weight
+        return rescale(raw, self._dtype, self._scale), locked(self.y[rows]), weight
 
 
 class _Gather:
@@ -119,6 +119,13 @@ class _Gather:
         weight = None if rows.weight is None else rows.weight.take(index).astype(np.float64, copy=False)
         x = raw if self._ready else rescale(raw, rows._dtype, rows._scale, self._x[: len(raw)])
         return x, rows.y.take(index, 0), weight
+
+
+def locked(x: Array) -> Array:
+    """A view that nobody can write to: a layer that overwrites its input must not overwrite the caller's data."""
+    view = x.view()
+    view.flags.writeable = False
+    return view
 
 
 def rescale(x: Array, dtype: np.dtype[Any], scale: Scale | None, out: Array | None = None) -> Array:

@@ -77,7 +77,9 @@ class Solver:
         model.adopt(dataset)
         self.splits = open_splits(model, dataset, self.config, self.metrics)
         self._measured = measured(self.splits, model)
-        self._class_weights = class_weights(self.config.class_weights, self.splits["train"])
+        self._class_weights = class_weights(
+            self.config.class_weights, self.splits["train"], model.network.plan.out.size
+        )
         monitor, higher = choose_monitor(self.config, self.splits, self.metrics)
         self.history.monitor, self.history.higher_is_better = monitor, higher
         epochs, steps = length(self.config, self.splits["train"].rows)
@@ -187,7 +189,7 @@ class Solver:
         try:
             loss = self.model.network.backpropagate(x, y, weight, self._context)
         except Exception as error:
-            if not isinstance(error, NnplugError) and (told := broken_promise(self.model.network, x)):
+            if not isinstance(error, NnplugError) and (told := broken_promise(self.model.network, x, y)):
                 raise PluginError(told) from error
             raise
         if not self._guard.accepts(loss):

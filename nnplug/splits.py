@@ -116,11 +116,11 @@ class _Checked:
             yield x, y, weight
 
 
-def class_weights(wanted: tuple[float, ...] | str | None, train: Source) -> Array | None:
+def class_weights(wanted: tuple[float, ...] | str | None, train: Source, scores: int) -> Array | None:
     """A weight for each class; "balanced" is rows / (classes * rows of the class), as scikit-learn defines it.
 
     Raises:
-        ConfigError: the targets are no class indices, or have more classes than there are weights.
+        ConfigError: the targets are no class indices, or there are fewer weights than classes, or more.
     """
     if wanted is None:
         return None
@@ -140,5 +140,9 @@ def class_weights(wanted: tuple[float, ...] | str | None, train: Source) -> Arra
         raise ConfigError([Problem("train.class_weights", message)])
     if len(wanted) < len(counts):
         message = f"holds {len(wanted)} weights, but the targets have {len(counts)} classes"
+        raise ConfigError([Problem("train.class_weights", message)])
+    classes = max(len(counts), scores if scores > 1 else 2)  # one score tells two classes apart
+    if len(wanted) > classes:
+        message = f"holds {len(wanted)} weights, but there are {classes} classes"
         raise ConfigError([Problem("train.class_weights", message)])
     return np.asarray(wanted)

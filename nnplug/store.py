@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from time import perf_counter
+from weakref import WeakSet
 
 import attrs
 
@@ -36,6 +37,7 @@ class Store:
         self.installed = installed
         self.loader = Loader()
         self.classes: dict[Entry, type] = {}
+        self._former: dict[Entry, WeakSet[type]] = {}  # what a cell of a notebook that is run again has replaced
         self.failures: dict[Entry, PluginError] = {}
         self.seconds: dict[str, float] = {}
         self.broken: tuple[Broken, ...] = ()
@@ -98,17 +100,19 @@ class Store:
             self.classes.update({entry: found[entry.kind][entry.name] for entry in entries})
 
     def provides(self, entry: Entry, cls: type) -> bool:
-        """Whether an entry leads to ``cls``; looked up where both come from one package, which is imported already."""
+        """Whether an entry leads, or once led, to ``cls``; looked up where one package, imported already, has both."""
         with self.lock:
             related = _package(entry.module) == _package(cls.__module__)
             if related and entry not in self.classes and entry not in self.failures:
                 self._load_module(entry.module, entry.distribution)
-            return self.classes.get(entry) is cls
+            return self.classes.get(entry) is cls or cls in self._former.get(entry, ())
 
     def add(self, classes: Mapping[Entry, type]) -> None:
         """Register classes of this process; the same entry again replaces its class."""
         with self.lock:
             self.entries.extend(entry for entry in classes if entry not in self.entries)
+            for entry in self.classes.keys() & classes.keys():
+                self._former.setdefault(entry, WeakSet()).add(self.classes[entry])
             self.classes.update(classes)
             for entry in classes:
                 self.failures.pop(entry, None)

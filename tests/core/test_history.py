@@ -10,7 +10,7 @@ from math import isnan
 import numpy as np
 import pytest
 
-from nnplug import History, Run
+from nnplug import History, NnplugError, Run
 from nnplug.history import ROOM
 
 
@@ -21,7 +21,8 @@ def test_a_column_has_a_value_an_epoch() -> None:
     assert column[0] == 0.5
     assert isnan(column[1])
     assert column[2] == 0.25
-    assert all(isnan(value) for value in history.column("nothing"))
+    with pytest.raises(NnplugError, match=r"^the history has no column 'b'; there are epoch, a$"):
+        history.column("b")
     assert History().column("a") == []
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from attrs import frozen
 
 import nnplug
 from nnplug_builtins.accuracy import Accuracy
@@ -14,6 +15,30 @@ from nnplug_builtins.sgd import SGD
 
 X = np.random.default_rng(0).random((50, 4))
 Y = np.arange(50) % 3
+
+
+@frozen
+class Nothing(nnplug.Metric):
+    """Computes something, and forgets to return it."""
+
+    def __call__(self, scores, targets):
+        """Return None."""
+
+
+@frozen
+class InPlace(nnplug.Layer):
+    """A rectified linear unit that overwrites its input."""
+
+    def plan(self, x):
+        """The shape stays."""
+        return nnplug.Plan(out=x)
+
+    def forward(self, params, x, ctx):
+        """Write into x."""
+        return np.maximum(x, 0, out=x), None
+
+    def backward(self, params, grads, cache, dout, ctx):
+        """Never called here."""
 
 
 def build(layers=({"type": "affine", "units": 3},)):
@@ -46,6 +71,18 @@ def solver(x=X, y=Y, **options):
         ),
         (lambda: solver(y=np.array(["a", "b"] * 25)), "class_names, y = np.unique(y, return_inverse=True)"),
         (lambda: solver(y=np.where(Y, Y, np.nan)), "leave out the rows where they are NaN"),
+        (
+            lambda: solver(class_weights=[1.0, 2.0, 3.0, 4.0]),
+            "train.class_weights: holds 4 weights, but there are 3 classes",
+        ),
+        (
+            lambda: solver(epochs=1).fit().column("train_los"),
+            "the history has no column 'train_los'; did you mean 'train_loss'?; there are epoch, step, learning_rate, ",
+        ),
+        (
+            lambda: build().evaluate(X, Y, metrics=[Nothing()]),
+            f"the metric 'Nothing' gave None, which is no number: a fault of Nothing (module {__name__})",
+        ),
     ],
 )
 def test_what_was_meant_is_told(wrong, message):
@@ -76,3 +113,23 @@ def test_the_version_is_where_people_look_for_it():
     from importlib.metadata import version
 
     assert nnplug.__version__ == version("nnplug")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model, x: model.predict(x),
+        lambda model, x: model.predict(x[:1]),
+        lambda model, x: model.activations(x),
+        lambda model, x: model.evaluate(x, Y),
+        lambda model, x: model.gradients(x, Y),
+    ],
+)
+def test_a_layer_that_writes_into_its_input_does_not_write_into_the_callers_data(use):
+    """It fails, and the data is as it was."""
+    model = build([InPlace(), {"type": "affine", "units": 3}])
+    x = np.full((50, 4), -1, np.float32)
+    with pytest.raises(ValueError, match="read-only"):
+        use(model, x)
+    assert (x == -1).all()
+    assert x.flags.writeable

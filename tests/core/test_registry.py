@@ -321,10 +321,14 @@ def test_registering_again_replaces_ones_own():
 
         return Scale
 
-    cell(2)
+    first = cell(2)
     second = cell(3)
     assert registry.get("layer", "scale") is second
     assert registry.names("layer").count("scale") == 1
+    cell(4)
+    assert registry.name_of(first()) == registry.name_of(second()) == "scale"  # models from before can still be saved
+    with pytest.raises(RegistryError, match=r"^Same has no registry name"):
+        registry.name_of(Same())
 
 
 def test_two_modules_with_one_name_conflict():

@@ -282,7 +282,7 @@ def source(y: Any, index: Any = None) -> Rows:
 @pytest.mark.parametrize("y", [[0, 0, 0, 1], [0, 1, 2, 2, 2, 2], [2, 0, 2, 2], [5], [1, 1, 3, 3, 3, 7]])
 def test_balanced_weights_follow_scikit_learns_formula(y: list[int]) -> None:
     """rows / (classes * rows of the class); a class without rows gets 0."""
-    found = class_weights("balanced", source(y))
+    found = class_weights("balanced", source(y), 9)
     assert found is not None
     present = sorted(set(y))
     for label in present:
@@ -292,7 +292,7 @@ def test_balanced_weights_follow_scikit_learns_formula(y: list[int]) -> None:
 
 def test_only_training_rows_are_counted() -> None:
     """Rows that were held out have no say in the balance."""
-    found = class_weights("balanced", source([0, 0, 0, 0, 1, 1], index=np.array([0, 4, 5])))
+    found = class_weights("balanced", source([0, 0, 0, 0, 1, 1], index=np.array([0, 4, 5])), 2)
     np.testing.assert_allclose(found, [1.5, 0.75])  # type: ignore[arg-type]
 
 
@@ -300,19 +300,21 @@ def test_classes_of_mapped_rows_are_counted_in_pieces() -> None:
     """However the pieces fall, and whichever classes they hold."""
     y = np.array([0] * 12 + [3] * 5 + [1] * 3)
     rows = Rows(np.zeros((20, 2)), y, None, np.dtype("float32"), None, Order(20, 3, 2))
-    np.testing.assert_allclose(class_weights("balanced", rows), [20 / 36, 20 / 9, 0, 20 / 15])  # type: ignore[arg-type]
+    np.testing.assert_allclose(class_weights("balanced", rows, 4), [20 / 36, 20 / 9, 0, 20 / 15])  # type: ignore[arg-type]
 
 
 def test_weights_are_taken_as_given() -> None:
-    """A weight a class; more than there are classes in the data do no harm; none means none."""
-    np.testing.assert_array_equal(class_weights((1.0, 0.0, 2.5), source([0, 1])), [1, 0, 2.5])  # type: ignore[arg-type]
-    assert class_weights(None, source([0, 1])) is None
+    """A weight a class, those included that only the model knows; one score tells two apart; none means none."""
+    for weights, scores in (((1.0, 0.0, 2.5), 3), ((1.0, 0.5), 1)):
+        np.testing.assert_array_equal(class_weights(weights, source([0, 1]), scores), weights)  # type: ignore[arg-type]
+    assert class_weights(None, source([0, 1]), 2) is None
 
 
 @pytest.mark.parametrize(
     ("wanted", "train", "message"),
     [
         ((1.0, 2.0), source([0, 1, 2]), "holds 2 weights, but the targets have 3 classes"),
+        ((1.0, 2.0, 3.0, 4.0), source([0, 1]), "holds 4 weights, but there are 3 classes"),
         ((1.0, -2.0), source([0, 1]), "must be finite numbers, none negative and not all zero, got [1.0, -2.0]"),
         ((1.0, np.inf), source([0, 1]), "must be finite numbers, none negative and not all zero, got [1.0, inf]"),
         ((1.0, np.nan), source([0, 1]), "must be finite numbers, none negative and not all zero, got [1.0, nan]"),
@@ -325,5 +327,5 @@ def test_weights_are_taken_as_given() -> None:
 def test_weights_that_make_no_sense_are_refused(wanted: Any, train: Any, message: str) -> None:
     """Each refusal stands under the option's path."""
     with pytest.raises(ConfigError) as caught:
-        class_weights(wanted, train)
+        class_weights(wanted, train, 3)
     assert str(caught.value) == f"train.class_weights: {message}"
