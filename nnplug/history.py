@@ -95,7 +95,9 @@ class History:
         """
         known = {column: None for row in self.epochs for column in row}
         if known and name not in known:
-            raise NnplugError(f"the history has no column {name!r}{suggest(name, known)}; there are {', '.join(known)}")
+            raise NnplugError(
+                f"the history has no column {name!r}{suggest(str(name), known)}; there are {', '.join(known)}"
+            )
         return [row.get(name, nan) for row in self.epochs]
 
 

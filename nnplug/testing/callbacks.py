@@ -15,14 +15,14 @@ from attrs import define, frozen
 
 from nnplug.builder import build
 from nnplug.contracts import Callback
-from nnplug.errors import DivergedError
+from nnplug.errors import DivergedError, NnplugError
 from nnplug.history import Run
 from nnplug.packing import pack, unpack
 from nnplug.registry import Registry
 from nnplug.solver import Solver
 from nnplug.specs import Array
 from nnplug.testing.arrays import no_global_random
-from nnplug.testing.outcome import Failure
+from nnplug.testing.outcome import Failure, sentence
 from nnplug.testing.wording import brief
 
 EPOCHS = 3
@@ -62,7 +62,9 @@ def train(callback: Callback, folder: Path, *others: Callback, learning_rate: fl
     return _carry_out(_solver(callback, folder, *others, learning_rate=learning_rate), folder)
 
 
-def _solver(callback: Callback, folder: Path, *others: Callback, learning_rate: float = 0.1) -> Solver:
+def _solver(
+    callback: Callback, folder: Path | None, *others: Callback, learning_rate: float = 0.1, validation: float = 0.25
+) -> Solver:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((24, 3))
     model = build({"layers": [{"type": "affine", "units": 1}], "loss": "mse"}, input_shape=3, seed=0)
@@ -73,7 +75,7 @@ def _solver(callback: Callback, folder: Path, *others: Callback, learning_rate: 
         folder=folder,
         epochs=EPOCHS,
         batch_size=8,
-        validation=0.25,
+        validation=validation,
         callbacks=[callback, *others],
     )
 
@@ -135,6 +137,22 @@ def stopped_run(case: CallbackCase) -> None:
     """A run that somebody else stops after one step is no trouble."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         train(case.fresh(), Path(folder), _Stopper())
+
+
+def bare_run(case: CallbackCase) -> str:
+    """A run without a folder and without a validation split is no trouble, or is refused in words before it begins."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as here:
+        solver = _solver(case.fresh(), None, validation=0.0)
+        try:
+            _carry_out(solver, Path(here))
+        except Exception as error:
+            if isinstance(error, NnplugError) and solver.run.step == 0:
+                return f"refused: {error}"
+            raise Failure(
+                f"{sentence(error)}; here run.folder and run.monitor are None: do without, or raise nnplug.NnplugError "
+                "in start()"
+            ) from error
+    return "carried out"
 
 
 def state(case: CallbackCase) -> str:
@@ -208,5 +226,5 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(a == b or (a != a and b != b))
 
 
-CHECKS = (runs, failed_run, stopped_run, state, resumed)
+CHECKS = (runs, failed_run, stopped_run, bare_run, state, resumed)
 ONE_OF = ("runs",)

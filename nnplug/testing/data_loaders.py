@@ -130,29 +130,33 @@ def alike(case: LoaderCase) -> None:
 
 
 def labels(case: LoaderCase) -> str:
-    """Class indices are from 0 to classes - 1, one-hot rows have as many columns, and class names are as many."""
+    """Class indices are from 0 to classes - 1, not all the same; as many one-hot columns and class names."""
     data = case.data
     classes = data.classes
     if data.class_names is not None and len(data.class_names) != (classes or len(data.class_names)):
         raise Failure(f"there are {len(data.class_names)} class_names for {classes} classes")
     for name, _, y in case.arrays():
-        indices = y.ndim == 1 and y.dtype.kind in "iu"
-        if indices and y.min() < 0:
-            raise Failure(f"{name}: the label {y.min()} is negative; number classes from 0")
-        if classes is None:
-            continue
-        if indices and y.max() >= classes:
-            raise Failure(
-                f"{name}: the label {y.max()} is too large for classes={classes}; they go from 0 to {classes - 1}"
-            )
-        if y.ndim == 2 and y.shape[1] != classes:
-            raise Failure(f"{name}: targets have {y.shape[1]} columns for classes={classes}")
-        if y.dtype.kind == "f" and y.ndim == 1:
-            raise Failure(f"{name}: targets are {y.dtype}, but classes={classes}; class indices are integers")
+        _check_labels(name, y, classes)
     train = next(((x, y) for name, x, y in case.arrays() if name == "train"), None)
     if train is not None and classes and train[1].ndim == 1 and len(np.unique(train[1])) < 2:
         raise Failure("all rows of train are of one class")
     return f"{classes} classes" if classes else "no classes"
+
+
+def _check_labels(name: str, y: Array, classes: int | None) -> None:
+    indices = y.ndim == 1 and y.dtype.kind in "iu"
+    if indices and y.min() < 0:
+        raise Failure(f"{name}: the label {y.min()} is negative; number classes from 0")
+    if classes is None:
+        return
+    if indices and y.max() >= classes:
+        raise Failure(
+            f"{name}: the label {y.max()} is too large for classes={classes}; they go from 0 to {classes - 1}"
+        )
+    if y.ndim == 2 and y.shape[1] != classes:
+        raise Failure(f"{name}: targets have {y.shape[1]} columns for classes={classes}")
+    if y.dtype.kind == "f" and y.ndim == 1:
+        raise Failure(f"{name}: targets are {y.dtype}, but classes={classes}; class indices are integers")
 
 
 def loaded_twice(case: LoaderCase) -> None:
@@ -228,6 +232,25 @@ def streams(case: LoaderCase) -> str:
     return ", ".join(name for name, _ in found)
 
 
+def stream_rows(case: LoaderCase) -> str:
+    """A Source yields finite numbers, rows of the shape that it names, and labels as arrays have them."""
+    found = list(case.streams())
+    if not found:
+        raise Skipped("no split is a Source")
+    for name, source in found:
+        shape = getattr(source, "sample_shape", None)
+        for x, y in _copied(source, 0, FIRST_BATCHES):
+            shape = x.shape[1:] if shape is None else tuple(shape)
+            if x.shape[1:] != shape:
+                raise Failure(f"{name} yields rows of shape {x.shape[1:]} where others, or sample_shape, are {shape}")
+            if len(x) != len(y):
+                raise Failure(f"{name} yields {len(y)} targets with {len(x)} rows of x")
+            if not (np.isfinite(x).all() and np.isfinite(y).all()):
+                raise Failure(f"{name} yields NaN or infinity; leave such rows out or fill them in")
+            _check_labels(name, y, case.data.classes)
+    return ", ".join(name for name, _ in found)
+
+
 def _copied(source: Any, start: int, count: int) -> Iterator[tuple[Array, Array]]:
     for x, y, _ in islice(source.batches(BATCH, np.random.default_rng(0), start), count):
         yield np.array(x), np.array(y)
@@ -243,5 +266,5 @@ def _rows(source: Any) -> int:
     return total
 
 
-CHECKS = (splits, alike, labels, loaded_twice, read_twice, streams)
+CHECKS = (splits, alike, labels, loaded_twice, read_twice, streams, stream_rows)
 ONE_OF = ("splits",)

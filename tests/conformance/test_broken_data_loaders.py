@@ -55,7 +55,8 @@ def test_the_loaders_that_are_changed_below_are_good():
     """So whatever fails below fails because of its one mistake."""
     check(Points)
     report = check(Stream)
-    assert "streams" in [result.check for result in report.components[0].having("passed")]
+    assert {"streams", "stream_rows"} <= {result.check for result in report.components[0].having("passed")}
+    check(Named)
 
 
 @frozen
@@ -192,6 +193,49 @@ class _OwnSize(Counted):
         return super().batches(10, rng, start)
 
 
+class _Changed(Counted):
+    """Says what a row is, and changes every batch before it is yielded."""
+
+    sample_shape = (2,)
+
+    def __init__(self, change):
+        self._change = change
+
+    def batches(self, batch_size, rng, start=0):
+        for x, y, weight in super().batches(batch_size, rng, start):
+            yield *self._change(x, y), weight
+
+
+@frozen
+class Named(Stream):
+    def source(self):
+        return _Changed(lambda x, y: (x, y))
+
+
+@frozen
+class StreamedNaN(Stream):
+    def source(self):
+        return _Changed(lambda x, y: (np.where(x == 5 / 70, np.nan, x), y))
+
+
+@frozen
+class OtherRows(Stream):
+    def source(self):
+        return _Changed(lambda x, y: (x[:, :1], y))
+
+
+@frozen
+class LabelsFromOne(Stream):
+    def load(self):
+        return Dataset(_Changed(lambda x, y: (x, y + 1)), classes=2)
+
+
+@frozen
+class FewerTargets(Stream):
+    def source(self):
+        return _Changed(lambda x, y: (x, y[1:]))
+
+
 @frozen
 class ReadOnce(Stream):
     def source(self):
@@ -243,6 +287,10 @@ BROKEN = [
     (SaysMore, "streams", "train says it has 100 rows and yields 70"),
     (SaysItEnds, "streams", "train says it has 100 rows and yields 128, if not more"),
     (NoStart, "streams", "batches(..., start=1) does not go on where"),
+    (StreamedNaN, "stream_rows", "train yields NaN or infinity; leave such rows out or fill them in"),
+    (OtherRows, "stream_rows", "train yields rows of shape (1,) where others, or sample_shape, are (2,)"),
+    (LabelsFromOne, "stream_rows", "train: the label 2 is too large for classes=2; they go from 0 to 1"),
+    (FewerTargets, "stream_rows", "train yields 31 targets with 32 rows of x"),
     (OwnBatches, "streams", "asked for batches of 32 rows, train yields some of [10]"),
 ]
 

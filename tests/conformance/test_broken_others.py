@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from attrs import define, field, frozen
 
-from nnplug import Callback, DataError, Initializer, Layer, Metric, Plan, Schedule
+from nnplug import Callback, DataError, Initializer, Layer, Metric, NnplugError, Plan, Schedule
 from nnplug.testing import check, examine
 
 
@@ -229,6 +229,26 @@ class WantsAllSteps(Counter):
 
 
 @define
+class WritesIntoTheFolder(Counter):
+    def stop(self, run):
+        (run.folder / "count.txt").write_text(str(self._epochs), encoding="utf-8")
+
+
+@define
+class WantsAMonitor(Counter):
+    def epoch(self, run):
+        self._epochs = len(run.history.column(run.monitor))
+
+
+@define
+class RefusesToDoWithout(Counter):
+    def start(self, run):
+        super().start(run)
+        if run.monitor is None:
+            raise NnplugError("give a validation split")
+
+
+@define
 class KeepsRun(Counter):
     _run: Any = field(init=False, default=None, eq=False)
 
@@ -340,6 +360,8 @@ BROKEN = [
     (MeanWithoutCount, "resumed", "its state() is another than after one in a piece", "such as a count"),
     (LooksBack, "failed_run", "stop (test_broken_others.py", "IndexError"),
     (WantsAllSteps, "stopped_run", "stop (test_broken_others.py", "IndexError"),
+    (WritesIntoTheFolder, "bare_run", "TypeError", "here run.folder and run.monitor are None: do without, or raise"),
+    (WantsAMonitor, "bare_run", "the history has no column None", "or raise nnplug.NnplugError in start()"),
     (KeepsRun, "state", "state()/run, Run, cannot be written to a file"),
     (ForgetsToRestore, "state", "its state() is another; restore everything in it"),
     (Unpicklable, "copies", "it cannot be pickled", "let options be plain values"),
@@ -369,3 +391,4 @@ def test_the_components_that_are_changed_above_are_good():
     """So whatever fails above fails because of its one mistake."""
     check(Hits)
     check(Counter)
+    check(RefusesToDoWithout)
