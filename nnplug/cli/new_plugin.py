@@ -19,7 +19,7 @@ from nnplug.naming import printable
 from nnplug.options import article
 from nnplug.registry import default_registry
 
-CHOICES = ("layer", "loss", "update-rule", "data-loader")
+CHOICES = tuple(kind.replace("_", "-") for kind in KINDS)
 IMPORTED = {*nnplug.__all__, "Any", "ClassVar", "Mapping"}  # no class of a new module can be called like these
 
 # Where each template goes; those with {kind} differ from kind to kind.

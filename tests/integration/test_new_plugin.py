@@ -14,14 +14,28 @@ from pathlib import Path
 import pytest
 
 from nnplug.cli.new_plugin import CHOICES, IMPORTED, name_everything
+from nnplug.hookspecs import KINDS
 
-NAMES = dict(zip(CHOICES, ("nnplug-swish", "nnplug-huber", "nnplug-lion", "nnplug-two-spirals"), strict=True))
+NAMES = {
+    "layer": "nnplug-swish",
+    "loss": "nnplug-huber",
+    "update-rule": "nnplug-lion",
+    "data-loader": "nnplug-two-spirals",
+    "initializer": "nnplug-orthogonal",
+    "schedule": "nnplug-inverse-time",
+    "metric": "nnplug-balanced-accuracy",
+    "callback": "nnplug-standstill",
+}
 # After training by its example config: what is measured, and what it is at least.
 GOALS = {
     "layer": ("accuracy", 0.9),
     "loss": ("r2", 0.7),
     "update-rule": ("accuracy", 0.85),
     "data-loader": ("accuracy", 0.95),
+    "initializer": ("accuracy", 0.9),
+    "schedule": ("accuracy", 0.9),
+    "metric": ("balanced_accuracy", 0.9),
+    "callback": ("accuracy", 0.9),
 }
 
 
@@ -77,7 +91,13 @@ def test_the_kind_must_be_said(cli):
     """Without --kind the choices are named."""
     done = cli("new-plugin", "nnplug-swish")
     assert done.code == 2
-    assert "error: say with --kind what it provides: layer, loss, update-rule, data-loader\n" in done.err
+    kinds = "layer, loss, update-rule, data-loader, initializer, schedule, metric, callback"
+    assert f"error: say with --kind what it provides: {kinds}\n" in done.err
+
+
+def test_every_kind_has_a_template():
+    """One can start a plugin of each kind that there is, in the order in which they are told everywhere."""
+    assert list(CHOICES) == [kind.replace("_", "-") for kind in KINDS] == list(NAMES)
 
 
 def test_existing_folders_are_left_alone(cli, tmp_path):
@@ -190,16 +210,18 @@ def test_passes_its_own_tests(environment, installed, kind):
     """The kit and the values, in an environment that holds nothing but nnplug."""
     done = environment.run("pytest", "-q", NAMES[kind], cwd=installed)
     assert done.code == 0, done.out
-    assert re.search(r"^[23] passed", done.out, re.MULTILINE)
+    assert re.search(r"^[2-5] passed", done.out, re.MULTILINE)
 
 
 @pytest.mark.install
 def test_trains_in_a_config(environment, installed, kind):
-    """By its registry name, in the config that comes with it."""
+    """By its registry name, in the config that comes with it; only a callback ends it before its time."""
     done = environment.run("nnplug", "train", "example.toml", "--json", cwd=installed / NAMES[kind])
     assert done.code == 0, done.err
     metric, least = GOALS[kind]
-    assert json.loads(done.out)["test"][metric] > least
+    told = json.loads(done.out)
+    assert told["test"][metric] > least
+    assert (told["stopped"] == "finished") == (kind != "callback")
 
 
 MISTAKES = {
@@ -207,6 +229,10 @@ MISTAKES = {
     "loss": ("np.clip(r, -self.delta, self.delta)", "np.clip(r, -self.delta, self.delta) / len(r)"),
     "update-rule": ("w -= step.learning_rate", "w += step.learning_rate"),
     "data-loader": ("np.random.default_rng(self.seed)", "np.random.default_rng()"),
+    "initializer": (".astype(dtype, copy=False)", ""),
+    "schedule": ("1 + step / self.steps", "step / self.steps"),
+    "metric": ("mean_of_rows: ClassVar[bool] = False", "mean_of_rows: ClassVar[bool] = True"),
+    "callback": ('return {"before": self._before}', "return {}"),
 }
 
 
