@@ -10,7 +10,7 @@ parts that are in it, and ``report.py`` makes tables and plots of them in docs/e
 few steps of everything on random data, to see that it runs.
 
 Needs Linux or macOS (``memory`` and ``flatness``: Linux), the MNIST files and ``pip install -e ".[bench]"``; peers that
-are not installed are left out. All of it takes half an hour. Let nothing else run meanwhile.
+are not installed are left out. All of it takes an hour. Let nothing else run meanwhile.
 """
 
 from __future__ import annotations

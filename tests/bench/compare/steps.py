@@ -1,13 +1,15 @@
 """Microseconds a training step takes: nnplug, a loop by hand, the products alone, and every peer that is installed.
 
 Every contestant does the same work: gathers batches of rows without replacement, computes the loss and its gradient,
-moves the parameters. Each has a process of its own and warms up for a turn; see `turns` for how they are timed.
+moves the parameters. Each has a process of its own and warms up for a turn; see `turns` for how they are timed. After
+some rounds all begin anew: where the system puts a process's memory makes it faster or slower for as long as it lives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from statistics import mean
 from typing import Any
 
 from results import Settings, figure, table
@@ -26,6 +28,7 @@ TITLES = {
 }
 OURS = ("nnplug", "nnplug_numba")
 BOUNDS = ("floor", "products", "jax_scan")  # no frameworks, or one whose steps nobody can look at
+EACH = 5  # rounds in one process: a dozen processes tell more than one process in a dozen times as many rounds
 BEHIND = 0.02  # of accuracy: who is further behind the best has done something else
 
 Found = dict[str, dict[str, Any]]  # by contestant
@@ -38,20 +41,29 @@ def measure(settings: Settings) -> dict[str, Found]:
 
 def _measure(work: Workload, settings: Settings) -> Found:
     steps = 3 if settings.quick else work.turn
-    with workers(settings.contestants, work, settings.folder) as running:
-        for worker in running.values():
-            worker.run(steps)
-        times = take_turns(running, steps, settings.rounds)
-        return {
-            name: spread(times[name])
-            | {
-                "steps": steps * settings.rounds,
-                "version": worker.version,
-                "pools": worker.ask("about"),
-                "accuracy": None if name == "products" else worker.ask("accuracy"),
-            }
-            for name, worker in running.items()
+    times: dict[str, list[float]] = {}
+    accuracies: dict[str, list[float]] = {}
+    about: dict[str, dict[str, Any]] = {}
+    for first in range(0, settings.rounds, EACH):
+        with workers(settings.contestants, work, settings.folder) as running:
+            for worker in running.values():
+                worker.run(steps)
+            measured = take_turns(running, steps, min(EACH, settings.rounds - first), seed=first)
+            for name, worker in running.items():
+                times.setdefault(name, []).extend(measured[name])
+                about[name] = {"version": worker.version, "pools": worker.ask("about")}
+                if name != "products":
+                    accuracies.setdefault(name, []).append(worker.ask("accuracy"))
+    return {
+        name: spread(times[name])
+        | {
+            "steps": steps * settings.rounds,
+            "learned": steps * (1 + min(EACH, settings.rounds)),
+            "accuracy": mean(accuracies[name]) if name in accuracies else None,
+            **about[name],
         }
+        for name in times
+    }
 
 
 def markdown(found: dict[str, Found]) -> str:
@@ -65,7 +77,8 @@ def markdown(found: dict[str, Found]) -> str:
             _table(found, others, partial(_ratio, ours)),
         ]
     parts += [
-        f"Accuracy on the test images then (**!**: over {BEHIND * 100:.0f} points behind the best: not counted):",
+        f"Accuracy on the test images after {_learned(found)} steps, the mean of all processes (**!**: over "
+        + f"{BEHIND * 100:.0f} points behind the best: not counted):",
         _table(found, [name for name in names if name != "products"], _accuracy),
         "\n".join(
             f"- {workload}: {WORKLOADS[workload].words}; {_steps(entry)} steps" for workload, entry in found.items()
@@ -112,6 +125,11 @@ def fastest_peer(entry: Found) -> str | None:
 
 def _steps(entry: Found) -> int:
     return next(iter(entry.values()))["steps"]
+
+
+def _learned(found: dict[str, Found]) -> str:
+    counts = dict.fromkeys(next(iter(entry.values()))["learned"] for entry in found.values())
+    return " or ".join(f"{count:,}" for count in counts)
 
 
 def _about(found: dict[str, Found], name: str) -> str:

@@ -86,9 +86,9 @@ def workers(names: list[str], work: Workload, folder: Path, mapped: bool = False
             worker.stop()
 
 
-def take_turns(workers: Mapping[str, Worker], steps: int, rounds: int) -> dict[str, list[float]]:
+def take_turns(workers: Mapping[str, Worker], steps: int, rounds: int, seed: int = 0) -> dict[str, list[float]]:
     """Microseconds a step of every contestant in every round; each round has an order of its own."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     times: dict[str, list[float]] = {name: [] for name in workers}
     for _ in range(rounds):
         for name in rng.permutation(list(workers)):
