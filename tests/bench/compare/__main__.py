@@ -1,6 +1,6 @@
 """How fast nnplug is: beside a loop by hand, JAX, PyTorch, scikit-learn and thinc; as networks grow; for a long time.
 
-    NNPLUG_DATA_DIR=... python tests/bench/compare [PART...] [--json FILE] [--rounds 21]
+    NNPLUG_DATA_DIR=... python tests/bench/compare [PART...] [--json FILE] [--rounds 20]
                         [--workloads W1 W3] [--contestants nnplug floor jax]
 
 measures all parts, or those that are named, and prints a table of each: ``steps`` (microseconds a training step, of
@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"default: {' '.join(PARTS)}")
     parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--rounds", type=int, default=21, help=f"at least {LEAST_ROUNDS} (default: 21)")
+    parser.add_argument("--rounds", type=int, default=20, help=f"at least {LEAST_ROUNDS} (default: 20)")
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, metavar="W", help="default: all")
     parser.add_argument("--contestants", nargs="+", choices=everybody, metavar="NAME", help=" ".join(everybody))
     parser.add_argument("--quick", action="store_true", help="a few steps of everything")
