@@ -11,6 +11,7 @@ import numpy as np
 from nnplug.arena import Arena
 from nnplug.contracts import Metric
 from nnplug.errors import DataError, PluginError
+from nnplug.naming import fault_of
 from nnplug.network import Network
 from nnplug.options import show
 from nnplug.specs import Array, Source
@@ -93,9 +94,8 @@ def _value(name: str, metric: Metric, scores: Array, targets: Array) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        cls = type(metric)
-        told = f"the metric {name!r} gave {show(value)}, which is no number: a fault of {cls.__name__}"
-        raise PluginError(f"{told} (module {cls.__module__})") from None
+        told = f"the metric {name!r} gave {show(value)}, which is no number: {fault_of(metric)}"
+        raise PluginError(told) from None
 
 
 def scores(network: Network, x: Array) -> Array:

@@ -67,6 +67,12 @@ def quote(text: str) -> str:
     return cut(repr(text))
 
 
+def fault_of(component: object) -> str:
+    """``a fault of Relu (module nnplug_builtins.relu)``, for what breaks its contract."""
+    cls = type(component)
+    return f"a fault of {cls.__name__} (module {cls.__module__})"
+
+
 def called(name: str) -> str:
     """What a thing is said to be called. What is no name is not repeated: a stranger may have put a command there."""
     return repr(name) if re.fullmatch(r"[\w:.-]{1,80}", name) else "that, and none can be"

@@ -10,9 +10,12 @@ import numpy as np
 from nnplug.chain import Chain, outputs
 from nnplug.context import Context
 from nnplug.contracts import Layer
+from nnplug.naming import fault_of
 from nnplug.network import Network
 from nnplug.specs import Array, ArraySpec, Params, Plan
 from nnplug.streams import Streams
+
+FINDS = "; `nnplug check` finds such faults"
 
 
 def broken_promise(network: Network, x: Array, targets: Array) -> str:
@@ -30,19 +33,19 @@ def _broken(network: Network, x: Array, targets: Array) -> Iterator[str]:
         layer, plan = _planned(network.layer, network.plan, path)
         if not _is(out, rows, plan.out):
             told = f"the layer {path} put out {_given(out)}, where its plan promised {_wanted(rows, plan.out)}"
-            yield f"{told}: {_fault_of(layer)}"
+            yield f"{told}: {fault_of(layer)}{FINDS}"
     scores, cache = network.layer.forward(buffers.params, x, ctx)
     dscores: Any = network.loss.value_and_grad(scores, targets, ctx)[1]
     if not _is(dscores, rows, network.plan.out):
         told = f"the loss gave dscores {_given(dscores)} for scores {_wanted(rows, network.plan.out)}"
-        yield f"{told}: {_fault_of(network.loss)}"
+        yield f"{told}: {fault_of(network.loss)}{FINDS}"
     given = ArraySpec(x.shape[1:], x.dtype)
     for path, layer, dx, spec in _gradients(
         network.layer, network.plan, buffers.params, buffers.grads, cache, dscores, given, ctx
     ):
         if not _is(dx, rows, spec):
             told = f"the backward of the layer {path} gave dx {_given(dx)} for x {_wanted(rows, spec)}"
-            yield f"{told}: {_fault_of(layer)}"
+            yield f"{told}: {fault_of(layer)}{FINDS}"
 
 
 def _gradients(
@@ -71,11 +74,6 @@ def _given(array: Any) -> str:
 
 def _wanted(rows: int, spec: ArraySpec) -> str:
     return f"{(rows, *spec.shape)} {spec.dtype}"
-
-
-def _fault_of(component: object) -> str:
-    cls = type(component)
-    return f"a fault of {cls.__name__} (module {cls.__module__}); `nnplug check` finds such faults"
 
 
 def _planned(layer: Layer, plan: Plan, path: str) -> tuple[Layer, Plan]:

@@ -125,7 +125,7 @@ def class_weights(wanted: tuple[float, ...] | str | None, train: Source, scores:
     if wanted is None:
         return None
     if not isinstance(train, Rows) or train.y.ndim != 1 or train.y.dtype.kind not in "iu":
-        raise ConfigError([Problem("train.class_weights", "needs targets that are class indices in an array")])
+        raise _refused("needs targets that are class indices in an array")
     counts: Array = np.zeros(0, np.int64)
     for piece in train.targets():
         found = np.bincount(piece, minlength=len(counts))
@@ -136,13 +136,14 @@ def class_weights(wanted: tuple[float, ...] | str | None, train: Source, scores:
         np.divide(counts.sum(), np.count_nonzero(counts) * counts, where=counts > 0, out=balanced)
         return balanced
     if not all(0 <= weight < inf for weight in wanted) or not any(wanted):
-        message = f"must be finite numbers, none negative and not all zero, got {list(wanted)}"
-        raise ConfigError([Problem("train.class_weights", message)])
+        raise _refused(f"must be finite numbers, none negative and not all zero, got {list(wanted)}")
     if len(wanted) < len(counts):
-        message = f"holds {len(wanted)} weights, but the targets have {len(counts)} classes"
-        raise ConfigError([Problem("train.class_weights", message)])
+        raise _refused(f"holds {len(wanted)} weights, but the targets have {len(counts)} classes")
     classes = max(len(counts), scores if scores > 1 else 2)  # one score tells two classes apart
     if len(wanted) > classes:
-        message = f"holds {len(wanted)} weights, but there are {classes} classes"
-        raise ConfigError([Problem("train.class_weights", message)])
+        raise _refused(f"holds {len(wanted)} weights, but there are {classes} classes")
     return np.asarray(wanted)
+
+
+def _refused(why: str) -> ConfigError:
+    return ConfigError([Problem("train.class_weights", why)])

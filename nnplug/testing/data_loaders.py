@@ -49,9 +49,16 @@ class LoaderCase:
             if isinstance(split, tuple | list):
                 yield name, split[0], np.asanyarray(split[1])
 
-    def streams(self) -> Iterator[tuple[str, Any]]:
-        """The splits that are a Source."""
-        return ((name, split) for name, split in self.splits() if hasattr(split, "batches"))
+    def streams(self) -> list[tuple[str, Any]]:
+        """The splits that are a Source.
+
+        Raises:
+            Skipped: there is none.
+        """
+        found = [(name, split) for name, split in self.splits() if hasattr(split, "batches")]
+        if not found:
+            raise Skipped("no split is a Source")
+        return found
 
 
 def cases(loader: DataLoader, inputs: Sequence[Any], registry: Registry) -> list[LoaderCase]:
@@ -209,9 +216,7 @@ def _same(a: tuple[Array, Array], b: tuple[Array, Array]) -> bool:
 
 def streams(case: LoaderCase) -> str:
     """A Source yields as many rows as it says, in batches of the size asked for, and can begin in the middle."""
-    found = list(case.streams())
-    if not found:
-        raise Skipped("no split is a Source")
+    found = case.streams()
     for name, source in found:
         batches = list(_copied(source, 0, FIRST_BATCHES))
         sizes = [len(x) for x, _ in batches]
@@ -234,9 +239,7 @@ def streams(case: LoaderCase) -> str:
 
 def stream_rows(case: LoaderCase) -> str:
     """A Source yields finite numbers, rows of the shape that it names, and labels as arrays have them."""
-    found = list(case.streams())
-    if not found:
-        raise Skipped("no split is a Source")
+    found = case.streams()
     for name, source in found:
         shape = getattr(source, "sample_shape", None)
         for x, y in _copied(source, 0, FIRST_BATCHES):
