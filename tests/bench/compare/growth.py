@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from results import Settings, figure, table
-from turns import ratio, spread, take_turns, workers
+from turns import generations, ratio, spread, take_turns
 from workloads import Workload, write_random
 
 CONTESTANTS = ("nnplug", "floor", "products")
 SECONDS = 0.25  # what a turn should take, more or less
-ROUNDS = 5
+ROUNDS = 25
 
 Point = dict[str, Any]  # "at", and the spread of each contestant
 
@@ -58,11 +58,14 @@ def measure(settings: Settings) -> dict[str, list[Point]]:
 
 
 def _measure(work: Workload, folder: Path, quick: bool, mapped: bool = False) -> Point:
-    with workers(CONTESTANTS, work, folder, mapped) as running:
+    steps = 2 if quick else 0
+    times: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+    for running, rounds, first in generations(CONTESTANTS, work, folder, 1 if quick else ROUNDS, mapped):
         for worker in running.values():
             worker.run(2)
-        steps = 2 if quick else max(3, min(2000, round(SECONDS * 1e6 / running["nnplug"].run(3))))
-        times = take_turns(running, steps, 1 if quick else ROUNDS)
+        steps = steps or max(3, min(2000, round(SECONDS * 1e6 / running["nnplug"].run(3))))
+        for name, measured in take_turns(running, steps, rounds, seed=first).items():
+            times[name] += measured
     return {name: spread(values) for name, values in times.items()}
 
 

@@ -1,8 +1,7 @@
 """Microseconds a training step takes: nnplug, a loop by hand, the products alone, and every peer that is installed.
 
 Every contestant does the same work: gathers batches of rows without replacement, computes the loss and its gradient,
-moves the parameters. Each has a process of its own and warms up for a turn; see `turns` for how they are timed. After
-some rounds all begin anew: where the system puts a process's memory makes it faster or slower for as long as it lives.
+moves the parameters. Each has a process of its own and warms up for a turn; see `turns` for how they are timed.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from statistics import mean
 from typing import Any
 
 from results import Settings, figure, table
-from turns import ratio, spread, take_turns, workers
+from turns import EACH, generations, ratio, spread, take_turns
 from workloads import WORKLOADS, Workload
 
 TITLES = {
@@ -28,7 +27,6 @@ TITLES = {
 }
 OURS = ("nnplug", "nnplug_numba")
 BOUNDS = ("floor", "products", "jax_scan")  # no frameworks, or one whose steps nobody can look at
-EACH = 5  # rounds in one process: a dozen processes tell more than one process in a dozen times as many rounds
 BEHIND = 0.02  # of accuracy: who is further behind the best has done something else
 
 Found = dict[str, dict[str, Any]]  # by contestant
@@ -44,16 +42,15 @@ def _measure(work: Workload, settings: Settings) -> Found:
     times: dict[str, list[float]] = {}
     accuracies: dict[str, list[float]] = {}
     about: dict[str, dict[str, Any]] = {}
-    for first in range(0, settings.rounds, EACH):
-        with workers(settings.contestants, work, settings.folder) as running:
-            for worker in running.values():
-                worker.run(steps)
-            measured = take_turns(running, steps, min(EACH, settings.rounds - first), seed=first)
-            for name, worker in running.items():
-                times.setdefault(name, []).extend(measured[name])
-                about[name] = {"version": worker.version, "pools": worker.ask("about")}
-                if name != "products":
-                    accuracies.setdefault(name, []).append(worker.ask("accuracy"))
+    for running, rounds, first in generations(settings.contestants, work, settings.folder, settings.rounds):
+        for worker in running.values():
+            worker.run(steps)
+        measured = take_turns(running, steps, rounds, seed=first)
+        for name, worker in running.items():
+            times.setdefault(name, []).extend(measured[name])
+            about[name] = {"version": worker.version, "pools": worker.ask("about")}
+            if name != "products":
+                accuracies.setdefault(name, []).append(worker.ask("accuracy"))
     return {
         name: spread(times[name])
         | {

@@ -1,7 +1,8 @@
 """Contestants in processes of their own that take turns, so that a machine whose speed drifts is unfair to nobody.
 
 Who is not on turn is stopped (SIGSTOP): the threads of a BLAS, of OpenMP and of XLA go on spinning for a while after a
-call, on cores that the next one needs.
+call, on cores that the next one needs. Where the system puts a process's memory makes it faster or slower for as long
+as it lives: a measurement takes several.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
@@ -22,6 +23,7 @@ from attrs import asdict
 from workloads import Workload
 
 HERE = Path(__file__).parent
+EACH = 5  # rounds in one process: a dozen processes tell more than one process in a dozen times as many rounds
 
 
 class Missing(Exception):  # noqa: N818  (nothing went wrong)
@@ -71,7 +73,7 @@ class Worker:
 
 
 @contextmanager
-def workers(names: list[str], work: Workload, folder: Path, mapped: bool = False) -> Iterator[dict[str, Worker]]:
+def workers(names: Sequence[str], work: Workload, folder: Path, mapped: bool = False) -> Iterator[dict[str, Worker]]:
     """Start every contestant whose library is installed, by name; end them all."""
     started: dict[str, Worker] = {}
     try:
@@ -84,6 +86,15 @@ def workers(names: list[str], work: Workload, folder: Path, mapped: bool = False
     finally:
         for worker in started.values():
             worker.stop()
+
+
+def generations(
+    names: Sequence[str], work: Workload, folder: Path, rounds: int, mapped: bool = False
+) -> Iterator[tuple[dict[str, Worker], int, int]]:
+    """So many rounds in new processes after every `EACH`: the workers, their rounds, and the number of the first."""
+    for first in range(0, rounds, EACH):
+        with workers(names, work, folder, mapped) as running:
+            yield running, min(EACH, rounds - first), first
 
 
 def take_turns(workers: Mapping[str, Worker], steps: int, rounds: int, seed: int = 0) -> dict[str, list[float]]:

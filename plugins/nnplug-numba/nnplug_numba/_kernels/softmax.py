@@ -1,8 +1,6 @@
-"""Softmax cross-entropy: loss and gradient, row by row."""
+"""Softmax cross-entropy: loss and gradient."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -12,26 +10,30 @@ from nnplug_numba._kernels.kernel import kernel
 
 
 @kernel
-def _exponentials(s: Array, e: Array) -> tuple[Any, Any]:
-    """Assign ``exp(s - max(s))`` to e, a row; return the maximum and the sum."""
-    largest = s[0]
-    for j in range(1, s.size):
-        largest = max(largest, s[j])
-    for j in range(s.size):
-        two_to_n, q = two_to_the(s[j] - largest)
-        e[j] = two_to_n * q + two_to_n
-    total = s.dtype.type(0)
-    for j in range(s.size):
-        total += e[j]
-    return largest, total
+def _exponentials(s: Array, largest: Array, e: Array) -> None:
+    """Assign each row's maximum to ``largest``, and ``exp(s - maximum)`` to e, in one piece."""
+    for i in range(s.shape[0]):
+        highest = s[i, 0]
+        for j in range(1, s.shape[1]):
+            highest = max(highest, s[i, j])
+        largest[i] = highest
+        for j in range(s.shape[1]):
+            e[i, j] = s[i, j] - highest
+    flat = e.ravel()  # rows of ten classes are short for vectors of eight
+    for k in range(flat.size):
+        two_to_n, q = two_to_the(flat[k])
+        flat[k] = two_to_n * q + two_to_n
 
 
 @kernel
 def softmax_by_index(s: Array, y: Array, losses: Array, ds: Array) -> None:
     one = s.dtype.type(1)
+    _exponentials(s, losses, ds)
     for i in range(s.shape[0]):
-        largest, total = _exponentials(s[i], ds[i])
-        losses[i] = np.log(total) - (s[i, y[i]] - largest)
+        total = s.dtype.type(0)
+        for j in range(s.shape[1]):
+            total += ds[i, j]
+        losses[i] = np.log(total) - (s[i, y[i]] - losses[i])
         for j in range(s.shape[1]):
             ds[i, j] /= total
         ds[i, y[i]] -= one
@@ -39,8 +41,11 @@ def softmax_by_index(s: Array, y: Array, losses: Array, ds: Array) -> None:
 
 @kernel
 def softmax_by_probability(s: Array, t: Array, losses: Array, ds: Array) -> None:
+    _exponentials(s, losses, ds)
     for i in range(s.shape[0]):
-        largest, total = _exponentials(s[i], ds[i])
+        largest, total = losses[i], s.dtype.type(0)
+        for j in range(s.shape[1]):
+            total += ds[i, j]
         log_total = np.log(total)
         loss = s.dtype.type(0)
         for j in range(s.shape[1]):
