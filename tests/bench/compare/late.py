@@ -29,13 +29,13 @@ def measure(settings: Settings) -> dict[str, Any]:
 
 def _measure(rule: str, settings: Settings) -> dict[str, Any]:
     work = evolve(WORKLOADS["W3"], rule=rule, learning_rate=RATES[rule])
+    steps, rounds = (5, 2) if settings.quick else (STEPS, ROUNDS)
     times: dict[str, list[float]] = {name: [] for name in START}
     for pair in range(1 if settings.quick else PAIRS):
         with workers(["nnplug"], work, settings.folder) as a, workers(["nnplug"], work, settings.folder) as b:
             running = {"early": a["nnplug"], "late": b["nnplug"]}
             for name, worker in running.items():
                 worker.run(START[name] // (100 if settings.quick else 1))
-            steps, rounds = (5, 2) if settings.quick else (STEPS, ROUNDS)
             for name, measured in take_turns(running, steps, rounds, seed=pair).items():
                 times[name] += measured
     return {name: spread(values) for name, values in times.items()}
