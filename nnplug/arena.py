@@ -4,36 +4,55 @@ from __future__ import annotations
 
 from math import prod
 from operator import length_hint
+from sys import getrefcount
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-Kept: TypeAlias = tuple[int | tuple[int, ...], np.dtype[Any], NDArray[Any]]  # the shape as it was asked for first
+Holder: TypeAlias = list[NDArray[Any]]  # of one array: however many requests it serves, the arena refers to it once
+Kept: TypeAlias = tuple[tuple[int, ...], np.dtype[Any], Holder]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+class _Memory(np.ndarray[Any, Any]):
+    """The bytes of an array.
+
+    Were they a plain array, a view of the array would refer to them alone (NumPy shortens chains of views), and nobody
+    could tell from the references to an array whether there are views of it.
+    """
 
 
 def aligned_empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Like ``numpy.empty``, with the first element on a 64-byte boundary."""
     dtype, shape = np.dtype(dtype), _as_tuple(shape)
-    size = prod(shape) * dtype.itemsize
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size].view(dtype).reshape(shape)
+    memory = _Memory(prod(shape) * dtype.itemsize + ALIGNMENT, np.uint8)
+    return np.ndarray(shape, dtype, memory, -memory.ctypes.data % ALIGNMENT)
 
 
 def _as_tuple(shape: int | tuple[int, ...]) -> tuple[int, ...]:
     return (int(shape),) if isinstance(shape, int | np.integer) else tuple(shape)
 
 
-class Arena:
-    """Hands out scratch arrays and takes all of them back at once.
+def _references(holder: Holder) -> int:
+    (array,) = holder
+    return getrefcount(array)
 
-    The n-th request after `start` gets the n-th array of the pool again, as long as its dtype is the same and the shape
-    given in the same way; a step asks for the same arrays in the same order every time. Each number of rows has a pool
-    of its own, so that the short last batch of an epoch does not throw the others away (and each shape of an update's
-    blocks).
+
+FREE = _references([np.empty(0)])  # of an array that only its holder and whoever counts refer to
+
+
+class Arena:
+    """Hands out scratch arrays, and hands each out again when nobody refers to it any more.
+
+    The n-th request after `start` gets what the n-th request got the last time, if that is free and fits; a step asks
+    for the same arrays in the same order every time. Else it gets the last of those before that is free and fits, or a
+    new one: what one layer is done with serves another one, while it is still in the processor's cache. Views of an
+    array are references to it, too.
+
+    Each number of rows has a pool of its own, so that the short last batch of an epoch does not throw the others away
+    (and each shape of an update's blocks).
 
     Attributes:
         dtype: what is handed out where nothing else is asked for.
@@ -48,24 +67,34 @@ class Arena:
         self.allocations = 0
 
     def start(self, rows: int | tuple[int, ...]) -> None:
-        """Begin a step on ``rows`` rows: every array handed out for as many rows before is free again."""
+        """Begin a step on ``rows`` rows, which will ask for what the last one on as many rows asked for."""
         pool = self._pools.get(rows)
         if pool is None:
             pool = self._pools[rows] = []
         self._pool, self._left = pool, iter(pool)
 
     def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> NDArray[Any]:
-        """An array with arbitrary contents, valid until the next `start`."""
+        """An array with arbitrary contents, which are nobody else's for as long as somebody refers to it."""
         if dtype is None:
             dtype = self.dtype
-        for kept_shape, kept_dtype, array in self._left:  # the next one, if there is one
-            if kept_shape == shape and (kept_dtype is dtype or kept_dtype == dtype):
+        if type(shape) is not tuple:
+            shape = _as_tuple(shape)
+        for kept_shape, kept_dtype, (array,) in self._left:  # the next one, if there is one
+            if kept_shape == shape and (kept_dtype is dtype or kept_dtype == dtype) and getrefcount(array) == FREE:
                 return array
             return self._put(len(self._pool) - length_hint(self._left) - 1, shape, dtype)
         return self._put(len(self._pool), shape, dtype)
 
-    def _put(self, place: int, shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        array = aligned_empty(shape, dtype)
-        self.allocations += 1
-        self._pool[place : place + 1] = [(shape, array.dtype, array)]
-        return array
+    def _put(self, place: int, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+        holder = self._free_before(place, shape, dtype)
+        if holder is None:
+            holder = [aligned_empty(shape, dtype)]
+            self.allocations += 1
+        self._pool[place : place + 1] = [(shape, holder[0].dtype, holder)]
+        return holder[0]
+
+    def _free_before(self, place: int, shape: tuple[int, ...], dtype: DTypeLike) -> Holder | None:
+        for kept_shape, kept_dtype, holder in reversed(self._pool[:place]):
+            if kept_shape == shape and kept_dtype == dtype and _references(holder) == FREE:
+                return holder
+        return None

@@ -59,9 +59,9 @@ class Context:
         return self._streams.get("layer", self.path)
 
     def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
-        """Scratch memory like ``numpy.empty``, 64-byte aligned, valid until the step ends.
+        """Scratch memory like ``numpy.empty``, 64-byte aligned; the default dtype is the model's.
 
-        The default dtype is the model's.
+        It is nobody else's for as long as you hold it or a view of it, until the step ends.
         """
         return aligned_empty(shape, self.dtype if dtype is None else dtype)
 

@@ -1,4 +1,4 @@
-"""Scratch memory: aligned, recycled in the order of the requests, kept apart by batch size."""
+"""Scratch memory: aligned, recycled in the order of the requests, never while it is in use, apart by batch size."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ def test_aligned_empty_is_like_numpys(shape, dtype):
     assert (array == 1).all()
 
 
+def place(array: np.ndarray) -> int:
+    """Where an array lies, without a reference to it."""
+    return array.ctypes.data
+
+
 def test_requests_of_a_step_are_apart():
-    """No two arrays of one step share memory."""
+    """No two arrays that somebody refers to share memory."""
     arena = Arena()
     arena.start(4)
     arrays = [arena.empty(shape, "float32") for shape in [(4, 5), (4, 5), 20, (2, 10)]]
@@ -38,12 +43,62 @@ def test_the_next_step_gets_the_same_arrays(shape):
     """From the second step on nothing is allocated, however the shape is written."""
     arena = Arena()
     arena.start(4)
-    first = [arena.empty(shape, "float32"), arena.empty(shape, np.float64)]
+    first = [place(array) for array in (arena.empty(shape, "float32"), arena.empty(shape, np.float64))]
     assert arena.allocations == 2
     arena.start(4)
-    second = [arena.empty(shape, np.dtype("float32")), arena.empty(shape, "float64")]
+    second = [place(array) for array in (arena.empty(shape, np.dtype("float32")), arena.empty(shape, "float64"))]
     assert arena.allocations == 2
-    assert all(a is b for a, b in zip(first, second, strict=True))
+    assert first == second
+
+
+def test_what_nobody_refers_to_is_handed_out_again_within_a_step():
+    """The array that was used last of those that fit, and in the next step the same again."""
+    arena = Arena()
+    for _ in range(3):
+        arena.start(4)
+        first, second = arena.empty((4, 5)), arena.empty((4, 5))
+        other, kind = arena.empty((5, 4)), arena.empty((4, 5), "float32")
+        wanted = place(second)
+        del first, second, other, kind
+        assert place(arena.empty((4, 5))) == wanted
+        assert arena.allocations == 4
+
+
+VIEWS = {
+    "itself": lambda array: array,
+    "reshaped": lambda array: array.reshape(-1),
+    "a view of views": lambda array: array.T[1:].reshape(5, 2, 2)[::2, 1],
+    "broadcast": lambda array: np.broadcast_to(array, (3, 4, 6)),
+    "strides": lambda array: np.lib.stride_tricks.as_strided(array, (2, 2), (8, 8)),
+    "windows": lambda array: np.lib.stride_tricks.sliding_window_view(array, 2, axis=0),
+    "another dtype": lambda array: array.view(np.int64),
+    "a buffer": np.frombuffer,
+    "dlpack": np.from_dlpack,
+    "a subclass": lambda array: array.view(np.recarray),
+    "in a cache": lambda array: {"x": (array[1:], None)},
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_a_view_is_a_reference(view):
+    """Nothing is handed out while a view of it lives, in its own step or a later one; when it is gone, it is."""
+    arena = Arena()
+    arena.start(4)
+    first = arena.empty((4, 6))
+    where, held = place(first), view(first)
+    del first
+    others = [arena.empty((4, 6)), arena.empty((4, 6))]
+    assert where not in map(place, others)
+    del held
+    assert place(arena.empty((4, 6))) == where
+
+    arena.start(4)
+    held, others = view(arena.empty((4, 6))), None
+    for _ in range(3):
+        arena.start(4)
+        assert place(arena.empty((4, 6))) != where
+    assert arena.allocations == 4
+    del held
 
 
 def test_batch_sizes_keep_their_own_pools():
@@ -59,18 +114,29 @@ def test_batch_sizes_keep_their_own_pools():
 
 def test_another_shape_or_dtype_replaces_that_request_alone():
     """A step that asks for something else, as evaluation between two steps would, costs one array."""
+
+    def step(*requests):
+        arena.start(4)
+        arrays = [arena.empty(*request) for request in requests]
+        return [place(array) for array in arrays]
+
     arena = Arena()
-    arena.start(4)
-    kept = [arena.empty((4, i), "float32") for i in (1, 2, 3)]
-    arena.start(4)
-    again = [arena.empty((4, 1), "float32"), arena.empty((4, 2), "float64"), arena.empty((4, 3), "float32")]
+    kept = step(*(((4, i), "float32") for i in (1, 2, 3)))
+    again = step(((4, 1), "float32"), ((4, 2), "float64"), ((4, 3), "float32"))
     assert arena.allocations == 4
-    assert again[0] is kept[0]
-    assert (again[1].dtype, again[1].shape) == (np.float64, (4, 2))
-    assert again[2] is kept[2]
-    arena.start(4)
-    assert arena.empty((4, 1), "float32") is kept[0]
-    assert arena.empty((2, 4), "float64") is not again[1]
+    assert (again[0], again[2]) == (kept[0], kept[2])
+    assert step(((4, 1), "float32"), ((2, 4), "float64"))[0] == kept[0]
+    assert arena.allocations == 5
+
+
+def test_a_request_may_write_its_shape_in_another_way():
+    """In every step anew: nothing is allocated after the first, and nothing is mistaken."""
+    arena = Arena()
+    for shape in [6, (2, 3), np.int64(6), (6,), np.int64(6), (2, 3), [6]]:
+        arena.start(4)
+        assert arena.empty((6,)).shape == (6,)
+        assert arena.empty(shape).shape == np.empty(shape).shape
+    assert arena.allocations <= 5
 
 
 def test_an_arena_works_before_start():

@@ -1172,6 +1172,16 @@ def test_data_that_cannot_be_learned_from_is_refused_before_training(split: Any,
 # Memory
 
 
+def test_a_step_holds_what_the_way_back_needs() -> None:
+    """A deep network keeps one array a layer with weights, and hands the others from layer to layer."""
+    depth = 20
+    model = nnplug.build([*[affine(16), "relu"] * depth, affine(10)], input_shape=16)
+    rng = np.random.default_rng(0)
+    solver = Solver(model, (rng.random((64, 16)), rng.integers(0, 10, 64)), batch_size=32, epochs=3, evaluate=())
+    solver.fit()
+    assert depth < solver._arena.allocations < depth + 10
+
+
 def test_a_long_run_takes_no_memory() -> None:
     """1,000 steps leave less than 64 KiB behind, and allocate no array of a layer's size on the way."""
     batch, steps = 100, 1110
