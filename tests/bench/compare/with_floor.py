@@ -39,10 +39,8 @@ class Contestant:
         n = work.batch_size
         self._x = np.empty((n, work.sizes[0]), np.float32)
         self._outs = [np.empty((n, units), np.float32) for units in work.sizes[1:]]
-        shared: dict[Any, Any] = {}  # a layer needs the one above's and its own, so of one size two are enough
-        self._douts = [
-            shared.setdefault((units, i % 2), np.empty((n, units), np.float32)) for i, units in enumerate(work.sizes[1:])
-        ]
+        shared = {(units, i % 2): np.empty((n, units), np.float32) for i, units in enumerate(work.sizes[1:])}
+        self._douts = [shared[units, i % 2] for i, units in enumerate(work.sizes[1:])]  # a layer's, and the one's above
         self._zeros = [np.zeros((n, units), np.float32) for units in work.sizes[1:-1]]
         self._ones, self._ones_for_classes = np.ones(n, np.float32), np.ones(work.sizes[-1], np.float32)
         self._zero, self._one = np.zeros((), np.float32), np.ones((), np.float32)
