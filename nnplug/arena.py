@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Holder: TypeAlias = list[NDArray[Any]]  # of one array: however many requests it serves, the arena refers to it once
-Kept: TypeAlias = tuple[tuple[int, ...], np.dtype[Any], Holder]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+LOOK_BACK = 64  # requests: what was used longer ago is in no cache any more, and looking for it takes time
 
 
 class _Memory(np.ndarray[Any, Any]):
@@ -23,10 +23,21 @@ class _Memory(np.ndarray[Any, Any]):
     could tell from the references to an array whether there are views of it.
     """
 
+    __slots__ = ()
+
 
 def aligned_empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Like ``numpy.empty``, with the first element on a 64-byte boundary."""
+    """Like ``numpy.empty``, with the first element on a 64-byte boundary.
+
+    Raises:
+        TypeError: the dtype is one of references to Python objects, or of arrays.
+        ValueError: a dimension is negative.
+    """
     dtype, shape = np.dtype(dtype), _as_tuple(shape)
+    if dtype.hasobject or dtype.subdtype is not None:
+        raise TypeError(f"scratch memory is for numbers, not for {dtype!r}")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"the shape {shape} of scratch memory has a negative dimension")
     memory = _Memory(prod(shape) * dtype.itemsize + ALIGNMENT, np.uint8)
     return np.ndarray(shape, dtype, memory, -memory.ctypes.data % ALIGNMENT)
 
@@ -40,7 +51,18 @@ def _references(holder: Holder) -> int:
     return getrefcount(array)
 
 
-FREE = _references([np.empty(0)])  # of an array that only its holder and whoever counts refer to
+def _references_when_free() -> int:
+    """What `_references` says of an array that nobody else refers to: in CPython 2 or 3, and never more.
+
+    A debugger may refer to it as well while this is worked out, and other interpreters may not count at all; then 0,
+    which is said of no array.
+    """
+    array = np.empty(0)
+    alone, with_another = _references([np.empty(0)]), _references([array])
+    return min(alone, 3) if with_another == alone + 1 else 0
+
+
+FREE = _references_when_free()
 
 
 class Arena:
@@ -61,8 +83,8 @@ class Arena:
 
     def __init__(self) -> None:
         self.dtype: np.dtype[Any] = np.dtype(np.float64)
-        self._pools: dict[int | tuple[int, ...], list[Kept]] = {}
-        self._pool: list[Kept] = []
+        self._pools: dict[int | tuple[int, ...], list[Holder]] = {}
+        self._pool: list[Holder] = []
         self._left = iter(self._pool)  # what this step has not asked for yet
         self.allocations = 0
 
@@ -79,8 +101,8 @@ class Arena:
             dtype = self.dtype
         if type(shape) is not tuple:
             shape = _as_tuple(shape)
-        for kept_shape, kept_dtype, (array,) in self._left:  # the next one, if there is one
-            if kept_shape == shape and (kept_dtype is dtype or kept_dtype == dtype) and getrefcount(array) == FREE:
+        for (array,) in self._left:  # the next one, if there is one
+            if array.shape == shape and array.dtype == dtype and getrefcount(array) == FREE:
                 return array
             return self._put(len(self._pool) - length_hint(self._left) - 1, shape, dtype)
         return self._put(len(self._pool), shape, dtype)
@@ -90,11 +112,11 @@ class Arena:
         if holder is None:
             holder = [aligned_empty(shape, dtype)]
             self.allocations += 1
-        self._pool[place : place + 1] = [(shape, holder[0].dtype, holder)]
+        self._pool[place : place + 1] = [holder]
         return holder[0]
 
     def _free_before(self, place: int, shape: tuple[int, ...], dtype: DTypeLike) -> Holder | None:
-        for kept_shape, kept_dtype, holder in reversed(self._pool[:place]):
-            if kept_shape == shape and kept_dtype == dtype and _references(holder) == FREE:
+        for holder in reversed(self._pool[max(0, place - LOOK_BACK) : place]):
+            if holder[0].shape == shape and holder[0].dtype == dtype and _references(holder) == FREE:
                 return holder
         return None

@@ -41,6 +41,7 @@ def evaluate(network: Network, source: Source, metrics: Mapping[str, Metric]) ->
         total += float(per_row.sum() if weight is None else per_row @ weight)
         total_weight += len(x) if weight is None else float(weight.sum(dtype=np.float64))
         measured.add(scores, y)
+        del scores, losses  # they are free for the next batch
     values = measured.values()
     mean = total / total_weight if total_weight > 0 else 0.0  # rows that all weigh nothing, as in training
     return {"loss": mean + network.penalty()} | values

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -137,6 +141,70 @@ def test_a_request_may_write_its_shape_in_another_way():
         assert arena.empty((6,)).shape == (6,)
         assert arena.empty(shape).shape == np.empty(shape).shape
     assert arena.allocations <= 5
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # NumPy 2.5 would rather have views
+@pytest.mark.parametrize(("attribute", "value"), [("shape", (4, 5)), ("dtype", "int64")])
+def test_an_array_changed_in_place_serves_no_other_request(attribute, value):
+    """What fits is what an array is now, not what it was asked for as."""
+    arena = Arena()
+    for _ in range(3):
+        arena.start(4)
+        array = arena.empty((20,))
+        setattr(array, attribute, value)
+        del array
+        other = arena.empty((20,))
+        assert (other.shape, other.dtype) == ((20,), np.float64)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "error", "told"),
+    [
+        (3, object, TypeError, "scratch memory is for numbers, not for dtype('O')"),
+        (3, [("a", object)], TypeError, "scratch memory is for numbers"),
+        (3, (float, (2,)), TypeError, "scratch memory is for numbers"),
+        (-1, float, ValueError, r"the shape (-1,) of scratch memory has a negative dimension"),
+        ((2, -3), "U0", ValueError, r"the shape (2, -3) of scratch memory"),
+    ],
+    ids=str,
+)
+def test_what_is_no_array_of_numbers_is_refused(shape, dtype, error, told):
+    """Memory that held something else would be read as references."""
+    for ask in (Arena().empty, aligned_empty):
+        with pytest.raises(error, match=re.escape(told)):
+            ask(shape, dtype)
+
+
+def test_a_debugger_cannot_make_held_arrays_look_free():
+    """One that looks at local variables refers to what is in them, in Python 3.11 and 3.12."""
+    program = """
+import sys
+
+def look(frame, event, arg):
+    frame.f_locals
+    return look
+
+sys.settrace(look)
+from nnplug.arena import Arena
+sys.settrace(None)
+arena = Arena()
+held = arena.empty(3)
+arena.start(1)
+kept = arena.empty(3)
+arena.start(1)
+print(arena.empty(3) is kept, arena.allocations)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "3"]
+
+
+def test_many_live_requests_of_many_shapes():
+    """However many are held, each is found or made in bounded time, and what was made is used again."""
+    arena = Arena()
+    for step in range(3):
+        arena.start(1)
+        held = [arena.empty((1 + (i + step) % 3,)) for i in range(300)]
+        assert len({array.ctypes.data for array in held}) == 300
 
 
 def test_an_arena_works_before_start():
