@@ -61,7 +61,12 @@ class Context:
     def empty(self, shape: int | tuple[int, ...], dtype: DTypeLike | None = None) -> Array:
         """Scratch memory like ``numpy.empty``, 64-byte aligned; the default dtype is the model's.
 
-        It is nobody else's for as long as you hold it or a view of it, until the step ends.
+        It is nobody else's for as long as you hold it or a view of it, until the step ends. Its address, its ``base``
+        or a weak reference do not hold it; leave its flags as they are.
+
+        Raises:
+            TypeError: the dtype is one of references to Python objects, or of arrays.
+            ValueError: a dimension is negative.
         """
         return aligned_empty(shape, self.dtype if dtype is None else dtype)
 

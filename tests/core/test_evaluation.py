@@ -12,7 +12,8 @@ import pytest
 from attrs import frozen
 
 import nnplug
-from nnplug import Array, DataError, Metric
+from nnplug import Array, DataError, Metric, evaluation
+from nnplug.arena import Arena
 from nnplug.evaluation import BATCH, evaluate, scores
 from nnplug.rows import Rows
 
@@ -160,6 +161,22 @@ def test_a_source_that_yields_nothing_is_told() -> None:
     """Nothing to evaluate is a DataError."""
     with pytest.raises(DataError, match=r"^there is nothing to evaluate: the source yielded no batch$"):
         evaluate(MODEL.network, Pieces(), {})
+
+
+def test_every_batch_gets_the_memory_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the second batch on nothing is allocated."""
+    made: list[int] = []
+
+    class Noted(Arena):
+        def start(self, rows: int | tuple[int, ...]) -> None:
+            made.append(self.allocations)
+            super().start(rows)
+
+    monkeypatch.setattr(evaluation, "Arena", Noted)
+    x, y, weight = data(6 * BATCH)
+    evaluate(MODEL.network, Rows(x, y, weight, x.dtype, None), {})
+    assert len(made) == 6
+    assert len(set(made[1:])) == 1
 
 
 def test_memory_is_that_of_a_batch() -> None:
