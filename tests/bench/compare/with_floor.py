@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import prod, sqrt
 from time import perf_counter
 from typing import Any
 
@@ -14,6 +14,19 @@ VERSION = "numpy"
 BLOCK = 128 * 1024
 
 
+def empty(*shape: int) -> Any:
+    """Like ``np.empty`` in float32, with the first element on a 64-byte boundary: the width of a vector register."""
+    memory = np.empty(prod(shape) * 4 + 64, np.uint8)
+    return np.ndarray(shape, np.float32, memory, -memory.ctypes.data % 64)
+
+
+def full(value: float, *shape: int) -> Any:
+    """Such memory, full of one value."""
+    made = empty(*shape)
+    made.fill(value)
+    return made
+
+
 class Contestant:
     """Affine layers and one activation, softmax, SGD or Adam; no function calls but NumPy's, no memory but its own."""
 
@@ -23,8 +36,8 @@ class Contestant:
         self._batches = batches(len(data["x"]), work.batch_size, rng)
         pairs = initial(work.sizes, rng)
         size = sum(W.size + b.size for W, b in pairs)
-        self._vector, self._gradient = np.empty(size, np.float32), np.empty(size, np.float32)
-        self._m, self._v = np.zeros(size, np.float32), np.zeros(size, np.float32)
+        self._vector, self._gradient = empty(size), empty(size)
+        self._m, self._v = full(0, size), full(0, size)
         self._params, self._grads = [], []
         start = 0
         for W, b in pairs:
@@ -37,16 +50,16 @@ class Contestant:
             self._grads.append(views[1])
             start = stop
         n = work.batch_size
-        self._x = np.empty((n, work.sizes[0]), np.float32)
-        self._outs = [np.empty((n, units), np.float32) for units in work.sizes[1:]]
-        shared = {(units, i % 2): np.empty((n, units), np.float32) for i, units in enumerate(work.sizes[1:])}
+        self._x = empty(n, work.sizes[0])
+        self._outs = [empty(n, units) for units in work.sizes[1:]]
+        shared = {(units, i % 2): empty(n, units) for i, units in enumerate(work.sizes[1:])}
         self._douts = [shared[units, i % 2] for i, units in enumerate(work.sizes[1:])]  # a layer's, and the one's above
-        self._zeros = [np.zeros((n, units), np.float32) for units in work.sizes[1:-1]]
-        self._ones, self._ones_for_classes = np.ones(n, np.float32), np.ones(work.sizes[-1], np.float32)
+        self._zeros = [full(0, n, units) for units in work.sizes[1:-1]]
+        self._ones, self._ones_for_classes = full(1, n), full(1, work.sizes[-1])
         self._zero, self._one = np.zeros((), np.float32), np.ones((), np.float32)
         self._share = np.array(1 / n, np.float32)
-        self._scores = np.empty((work.sizes[-1], n), np.float32)
-        self._row, self._rows = np.empty(n, np.float32), np.arange(0, n * work.sizes[-1], work.sizes[-1])
+        self._scores = empty(work.sizes[-1], n)
+        self._row, self._rows = empty(n), np.arange(0, n * work.sizes[-1], work.sizes[-1])
         self._t = 0
         self.losses: list[float] = []
 
