@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, held back until the step in progress is done."""
+"""Ctrl-C, SIGTERM and a terminal that closes, held back until the step in progress is done."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import threading
 from types import FrameType
 from typing import Any
 
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one, for a terminal that was closed, is unknown to Windows
+
 
 class Interrupts:
-    """While entered, the first SIGINT or SIGTERM is only noted; a second one acts at once.
+    """While entered, the first SIGINT, SIGTERM or SIGHUP is only noted; a second one acts at once.
 
     An interrupt in the middle of an update would leave half of the parameters moved. Outside the main thread, where
     Python delivers no signals, nothing is held back. A signal that is ignored, as a background job of a script ignores
-    SIGINT, stays ignored.
+    SIGINT and `nohup` has SIGHUP ignored, stays ignored.
 
     Attributes:
         received: the signal that came, or 0.
@@ -25,19 +27,21 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (getattr(signal, name) for name in SIGNALS if hasattr(signal, name)):
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._previous[number] = signal.signal(number, self._note)
         return self
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-        self._put_back()
-
-    def _put_back(self) -> None:
-        while self._previous:
-            number, handler = self._previous.popitem()
-            signal.signal(number, handler)
+        previous = self._previous[number]
+        if not self.received:
+            self.received = number
+        elif callable(previous):
+            previous(number, frame)
+        else:  # what the system does with it, which ends the process
+            signal.signal(number, previous)
+            signal.raise_signal(number)
 
     def __exit__(self, *exc: object) -> None:
-        self._put_back()
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)

@@ -94,7 +94,7 @@ def cli(ctx: click.Context) -> None:
     Exit codes:
       0  done                        3    training diverged
       1  failed                      130  interrupted by Ctrl-C
-      2  wrong usage or config       143  interrupted by SIGTERM
+      2  wrong usage or config       143  interrupted by SIGTERM (129: SIGHUP)
     """  # noqa: D301  (\b keeps click from wrapping what follows)
     if ctx.invoked_subcommand is None:
         say(ctx.get_help(), err=True)

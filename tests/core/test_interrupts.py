@@ -1,17 +1,19 @@
-"""Ctrl-C and SIGTERM: the first is noted, the second acts; afterwards all is as it was."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first is noted, the second acts; afterwards all is as it was."""
 
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
 
 import pytest
 
-from nnplug.interrupts import Interrupts
+from nnplug.interrupts import SIGNALS, Interrupts
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM)
+NUMBERS = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +41,23 @@ def test_the_second_ctrl_c_acts_at_once() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         assert interrupts.received == signal.SIGINT
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_a_second_signal_of_another_kind_ends_the_process() -> None:
+    """Also where both come before Python looks at either."""
+    code = """
+import signal
+from nnplug.interrupts import Interrupts
+with Interrupts():
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    print("still here", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGTERM, "", "")
 
 
 def test_handlers_are_put_back() -> None:

@@ -253,8 +253,8 @@ def test_missing_data_exits_with_1(cli, config):
 
 
 @UNIX
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupt_keeps_the_model(config, number, code):
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_interrupt_keeps_the_model(config, name, code):
     """A signal in the middle of a long run ends it with a model that can be used."""
     command = [sys.executable, "-m", "nnplug", "train", str(config), "--out", "run", "--json"]
     with subprocess.Popen(
@@ -263,13 +263,13 @@ def test_interrupt_keeps_the_model(config, number, code):
         for line in running.stderr:
             if line.lstrip().startswith("3/"):
                 break
-        running.send_signal(number)
+        running.send_signal(getattr(signal, name))
         out, err = running.communicate(timeout=30)
     assert running.returncode == code
     result = json.loads(out)
-    assert result["stopped"] == f"interrupted by {number.name}"
+    assert result["stopped"] == f"interrupted by {name}"
     assert result["epochs"] >= 3
-    assert f"interrupted by {number.name}" in err
+    assert f"interrupted by {name}" in err
     model, data = nnplug.load(result["model"]), nnplug.load_data("digits")
     assert model.evaluate(*data.test) == pytest.approx(result["test"])
 
