@@ -14,7 +14,8 @@ from numpy.typing import DTypeLike
 
 from nnplug.arena import aligned_empty
 from nnplug.contracts import Layer
-from nnplug.errors import NnplugError, ShapeError
+from nnplug.errors import NnplugError, PluginError, ShapeError
+from nnplug.naming import fault_of, quote
 from nnplug.specs import Array, Params, ParamSpec, Plan, StateSpec
 from nnplug.tensorfile import CODES
 
@@ -67,6 +68,7 @@ def lay_out(layer: Layer, plan: Plan) -> Layout:
 
     Raises:
         ShapeError: a plan uses one name twice, a name that no path can hold, or state of a dtype that no file can.
+        PluginError: what is planned as a parameter or state is no description of one.
     """
     found, state = list(_walk(layer, plan, "", True)), dict(_walk_state(plan, ""))
     for path, kept in state.items():
@@ -91,10 +93,19 @@ def _walk(layer: Layer, plan: Plan, path: str, trains: bool) -> Iterator[tuple[s
         raise ShapeError(f"{path or 'the model'} plans {twice!r} twice; parameters, state and children need own names")
     if dotted := [name for name in names if "." in name]:
         raise ShapeError(f"{path or 'the model'} plans {dotted[0]!r}; a dot in a name would make paths ambiguous")
+    _check_specs(layer, plan.params, ParamSpec, path)
+    _check_specs(layer, plan.state, StateSpec, path)
     for name, spec in plan.params.items():
         yield f"{path}{name}", spec, trains
     for name, (child, child_plan) in plan.children.items():
         yield from _walk(child, child_plan, f"{path}{name}.", trains)
+
+
+def _check_specs(layer: Layer, specs: Mapping[str, Any], wanted: type, path: str) -> None:
+    for name, spec in specs.items():
+        if not isinstance(spec, wanted):
+            told = f"{path}{name} is planned as {quote(spec)}, expected {wanted.__name__}(shape)"
+            raise PluginError(f"{told}: {fault_of(layer)}")
 
 
 def _walk_state(plan: Plan, path: str) -> Iterator[tuple[str, StateSpec]]:

@@ -9,9 +9,9 @@ from attrs import field, frozen
 
 from nnplug.context import Context
 from nnplug.contracts import Layer
-from nnplug.errors import ShapeError
+from nnplug.errors import PluginError, ShapeError
 from nnplug.hookspecs import hookimpl
-from nnplug.naming import number, snake_case
+from nnplug.naming import fault_of, number, quote, snake_case
 from nnplug.specs import Array, ArraySpec, Params, Plan
 
 Way: TypeAlias = list[tuple[Layer, Params, Context]]
@@ -49,6 +49,7 @@ class Chain(Layer):
 
         Raises:
             ShapeError: a layer does not fit, with its place in the chain.
+            PluginError: what a layer planned is no plan.
         """
         unresolved = [layer for layer in self.layers if not isinstance(layer, Layer)]
         if unresolved:
@@ -56,9 +57,11 @@ class Chain(Layer):
         children: dict[str, tuple[Layer, Plan]] = {}
         for i, (name, layer) in enumerate(self.children):
             try:
-                plan = layer.plan(x)
+                plan: Any = layer.plan(x)
             except ShapeError as error:
                 raise error.within(f"layers[{i}]") from None
+            if not isinstance(plan, Plan) or not isinstance(plan.out, ArraySpec):
+                raise _no_plan(name, layer, plan)
             children[name] = (layer, plan)
             x = plan.out
         return Plan(out=x, children=children)
@@ -111,6 +114,12 @@ class Chain(Layer):
     def trains(self, grads: Params) -> bool:
         """Whether any of the layers has parameters to learn."""
         return self._first_that_trains(grads) < len(self.children)
+
+
+def _no_plan(name: str, layer: Layer, plan: Any) -> PluginError:
+    out: Any = plan.out if isinstance(plan, Plan) else None
+    given = quote(plan) if out is None else f"Plan(out={quote(out)})"
+    return PluginError(f"the layer {name} planned {given}, expected Plan(out=ArraySpec(...)): {fault_of(layer)}")
 
 
 def _holds_arrays(grads: Params) -> bool:

@@ -74,7 +74,8 @@ class TrainConfig:
     Args:
         epochs: how many times all training rows are seen; default 10, unless iterations are given.
         iterations: how many updates are made, instead of epochs.
-        batch_size: rows in an update; the last of an epoch may be smaller.
+        batch_size: rows in an update; the last of an epoch may be smaller. Where there are fewer rows than the default,
+            all of them are one batch.
         validation: the fraction of the training rows held out for validation where the data has no such split.
         monitor: what "best" means: loss or a metric, on validation; default: the loss's first metric.
         metrics: what is evaluated beside the loss; default: the loss's own.

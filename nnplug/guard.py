@@ -29,8 +29,8 @@ ROW = 2**12  # elements that are summed by themselves then
 SHOWN = 5  # rows and losses in a message
 FILE = "diverged.safetensors"  # in the run's folder
 CAUSES = (
-    "Usual causes: a learning rate that is too large, inputs that are not scaled, NaN or infinity in the data, "
-    "a logarithm of zero, or a schedule that rises"
+    "Usual causes: a learning rate that is too large, inputs or targets that are not scaled, "
+    "NaN or infinity in the data, a logarithm of zero, or a schedule that rises"
 )
 
 
@@ -101,6 +101,12 @@ def refused_parameters(solver: Solver) -> DivergedError | None:
     where = next(path for path, values in buffers.named(buffers.vector).items() if not np.isfinite(values).all())
     solver.run.stop("the parameters hold NaN or infinity")
     return _error(solver, f"after step {solver.run.step} {where} holds NaN or infinity", where, None, None)
+
+
+def refused_evaluation(solver: Solver, split: str, loss: float) -> DivergedError:
+    """What is to be told where finite parameters give a loss that is not: the next step would, but may not come."""
+    solver.run.stop(f"the loss of the {split} split became {loss}")
+    return _error(solver, f"after step {solver.run.step} the loss of the {split} split is {loss}", "", None, None)
 
 
 def _error(solver: Solver, what: str, where: str, rows: Array | None, batch: Batch | None) -> DivergedError:

@@ -40,7 +40,7 @@ class History:
         train_seconds: time spent in steps alone: no loading, no evaluation.
     """
 
-    _room: Array = field(factory=list, converter=_doubles, alias="losses", repr=False)
+    _room: Array = field(factory=list, converter=_doubles, alias="losses")
     _steps: int = field(init=False)
     epochs: list[Row] = field(factory=list)
     monitor: str | None = None
@@ -68,6 +68,12 @@ class History:
         return isinstance(other, History) and self.as_dict() == other.as_dict()
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        epochs, steps = len(self.epochs), self._steps
+        done = f"{epochs:,} epoch{'s' * (epochs != 1)}, {steps:,} step{'s' * (steps != 1)}"
+        best = f", best epoch {self.best_epoch} by {self.monitor}" if self.best_epoch else ""
+        return f"<History {done}{best}: {self.stopped or ('not ended' if steps else 'not begun')}>"
 
     def reserve(self, steps: int) -> None:
         """Take the memory for the losses of so many steps in all, but for no more than a million (2**20) to come."""

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike
 
 from nnplug import evaluation
 from nnplug.about import About
-from nnplug.chain import outputs
 from nnplug.config import ModelConfig, build_section
 from nnplug.contracts import Metric
 from nnplug.data import as_array, open_split
@@ -129,9 +128,7 @@ class Model:
 
     def activations(self, x: ArrayLike) -> dict[str, Array]:
         """What every layer puts out for a batch, by path, from input to output."""
-        network = self.network
-        run = outputs(network.layer, network.buffers.params, self._input(x), self._inference)
-        return {path: out.copy() for path, out in run}
+        return self.network.activations(self._input(x), self._inference)
 
     # The loss and its gradient
 

@@ -40,13 +40,35 @@ def one_or_many(names: Iterable[T]) -> Iterable[T]:
     return [names] if isinstance(names, str) else names  # type: ignore[list-item]
 
 
+ELSEWHERE = {  # what other libraries call it
+    "binary_crossentropy": "binary_cross_entropy",
+    "categorical_crossentropy": "softmax",
+    "cross_entropy": "softmax",
+    "crossentropyloss": "softmax",
+    "sparse_categorical_crossentropy": "softmax",
+    "log_loss": "softmax",
+    "hinge": "svm",
+    "mean_squared_error": "mse",
+    "mseloss": "mse",
+    "dense": "affine",
+    "fully_connected": "affine",
+    "linear": "affine",
+    "lr": "learning_rate",
+    "optimizer": "update",
+    "max_iter": "iterations",
+    "steps": "iterations",
+    "validation_split": "validation",
+}
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'units'?`` or nothing, for the end of a sentence about an unknown name."""
     import difflib
 
     if len(name) > QUOTED:
         return ""  # nobody misspelt that
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    known, elsewhere = list(known), ELSEWHERE.get(name.lower())
+    close = [elsewhere] if elsewhere in known else difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from attrs import frozen
 
 from nnplug.arena import Arena
 from nnplug.buffers import Buffers
+from nnplug.chain import outputs
 from nnplug.context import Context
 from nnplug.contracts import Layer, Loss
-from nnplug.errors import PluginError
+from nnplug.errors import DataError, NnplugError, PluginError
+from nnplug.promises import broken_promise
 from nnplug.specs import Array, Plan
 from nnplug.streams import Streams
 
@@ -44,26 +47,46 @@ class Network:
 
     def scores(self, x: Array, ctx: Context) -> Array:
         """What the last layer puts out; scratch memory of ``ctx``."""
-        out, _ = self.layer.forward(self.buffers.params, x, ctx)
+        try:
+            out, _ = self.layer.forward(self.buffers.params, x, ctx)
+        except Exception as error:
+            self._look_into(error, x, None, ctx)
+            raise
         return out
+
+    def activations(self, x: Array, ctx: Context) -> dict[str, Array]:
+        """What every layer puts out, by path, from input to output, in arrays of their own."""
+        try:
+            return {path: out.copy() for path, out in outputs(self.layer, self.buffers.params, x, ctx)}
+        except Exception as error:
+            self._look_into(error, x, None, ctx)
+            raise
 
     def losses(self, x: Array, targets: Array, ctx: Context) -> tuple[Array, Array]:
         """``(scores, losses)`` of a batch, a loss a row, without the L2 term."""
         scores = self.scores(x, ctx)
-        losses, _ = self._row_losses(scores, targets, ctx)
+        try:
+            losses, _ = self._row_losses(scores, targets, ctx)
+        except Exception as error:
+            self._look_into(error, x, targets, ctx)
+            raise
         return scores, losses
 
     def objective(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> float:
         """The number that training makes small: the weighted mean of the losses, and the L2 term."""
-        scores = self.scores(x, ctx)
+        scores, _ = self.layer.forward(self.buffers.params, x, ctx)  # maybe not in the dtype that was planned
         return average(*self._row_losses(scores, targets, ctx), weight) + self.penalty()
 
     def backpropagate(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> float:
         """Assign the gradient of the objective to ``buffers.grads`` and return the objective."""
-        scores, cache = self.layer.forward(self.buffers.params, x, ctx)
-        losses, dscores = self._row_losses(scores, targets, ctx)
-        loss = average(losses, dscores, weight)
-        self.layer.backward(self.buffers.params, self.buffers.grads, cache, dscores, ctx)
+        try:
+            scores, cache = self.layer.forward(self.buffers.params, x, ctx)
+            losses, dscores = self._row_losses(scores, targets, ctx)
+            loss = average(losses, dscores, weight)
+            self.layer.backward(self.buffers.params, self.buffers.grads, cache, dscores, ctx)
+        except Exception as error:
+            self._look_into(error, x, targets, ctx)
+            raise
         if self.l2 == 0.0:
             return loss
         decayed = self.buffers.layout.decayed
@@ -86,6 +109,11 @@ class Network:
             f"({rows}, T), not their mean: it returned {np.shape(losses)}"
         )
 
+    def _look_into(self, error: Exception, x: Array, targets: Array | None, ctx: Context) -> None:
+        """Refuse the component that an error far from it comes from, if there is one."""
+        if not isinstance(error, NnplugError) and (told := broken_promise(self, x, targets, training=ctx.training)):
+            raise PluginError(told) from error
+
     def penalty(self) -> float:
         """The L2 term, ``0.5 * l2 * sum(W**2)`` over the parameters that decay."""
         if self.l2 == 0.0:
@@ -102,6 +130,8 @@ def average(losses: Array, dscores: Array, weight: Array | None) -> float:
         np.multiply(dscores, share, dscores)
         return float(ones.dot(losses if losses.ndim == 1 else losses.reshape(size))) / size
     total = float(np.add.reduce(weight)) * (losses.size // len(losses))
+    if not isfinite(total):
+        raise DataError(f"the weights of a batch of {len(weight)} rows sum to {total}; make them smaller")
     if total == 0.0:
         dscores[...] = 0.0
         return 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property, partial
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,17 +14,17 @@ from nnplug import evaluation
 from nnplug.arena import Arena
 from nnplug.best import Best
 from nnplug.checkpoint import Keeper, newest_checkpoint, read_checkpoint, write_checkpoint
+from nnplug.classes import renumbered
 from nnplug.config import TrainConfig, build_section
 from nnplug.contracts import Callback, Metric, UpdateRule
 from nnplug.course import choose_monitor, learning_rate, length, look_at_limits
-from nnplug.errors import ConfigError, DataError, DivergedError, NnplugError, PluginError, Problem
-from nnplug.guard import Guard, refused_parameters, refused_update
+from nnplug.errors import ConfigError, DataError, DivergedError, NnplugError, Problem
+from nnplug.guard import Guard, refused_evaluation, refused_parameters, refused_update
 from nnplug.history import FAILED, History, Row, Run
 from nnplug.identity import identify
 from nnplug.interrupts import Interrupts
 from nnplug.model import Model
 from nnplug.options import show
-from nnplug.promises import broken_promise
 from nnplug.snapshot import callback_states, check, put, restore_callback, take
 from nnplug.specs import Batch, Dataset, Source
 from nnplug.splits import class_weights, measured, open_splits
@@ -75,6 +76,7 @@ class Solver:
         self.history = History()
         dataset = data if isinstance(data, Dataset) else Dataset(train=data)
         model.adopt(dataset)
+        dataset = renumbered(dataset, model.class_names)
         self.splits = open_splits(model, dataset, self.config, self.metrics)
         self._measured = measured(self.splits, model)
         self._class_weights = class_weights(
@@ -112,7 +114,8 @@ class Solver:
         With a folder, checkpoints are written to it on the way, and one when training is interrupted.
 
         Raises:
-            DivergedError: the loss, a gradient or the parameters are not finite any more.
+            DivergedError: the loss, of a step or of a split after an epoch, a gradient or the parameters are not finite
+                any more.
             NnplugError: this Solver has trained already.
         """
         if self.history.stopped:
@@ -186,12 +189,7 @@ class Solver:
             chosen = self._class_weights.take(y)
             weight = chosen if weight is None else weight * chosen
         self._arena.start(len(x))
-        try:
-            loss = self.model.network.backpropagate(x, y, weight, self._context)
-        except Exception as error:
-            if not isinstance(error, NnplugError) and (told := broken_promise(self.model.network, x, y)):
-                raise PluginError(told) from error
-            raise
+        loss = self.model.network.backpropagate(x, y, weight, self._context)
         if not self._guard.accepts(loss):
             raise refused_update(self, (x, y, weight), loss)
         self.history.record(loss)
@@ -265,7 +263,10 @@ class Solver:
         }
         for split in self.config.evaluate:
             if split in self.splits:
-                row |= {f"{split}_{name}": value for name, value in self.evaluate(split).items()}
+                found = self.evaluate(split)
+                if not isfinite(found["loss"]):
+                    raise refused_evaluation(self, split, found["loss"])
+                row |= {f"{split}_{name}": value for name, value in found.items()}
         return row
 
     def evaluate(self, split: str) -> dict[str, float]:
@@ -279,3 +280,6 @@ class Solver:
         if split not in self._measured:
             raise NnplugError(f"there is no {split!r} split; there are {', '.join(self._measured)}")
         return evaluation.evaluate(self.model.network, self._measured[split], self.metrics)
+
+    def __repr__(self) -> str:
+        return f"<Solver of {self.model!r}: {self.run.step:,} of {self.run.total_steps:,} steps done>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
 from operator import index
@@ -147,6 +148,17 @@ class Source(Protocol):
         ...
 
 
+def _outline(split: Any) -> str:
+    """A split with shapes and dtypes in place of values, which would fill pages; a Source as it shows itself."""
+    return f"({', '.join(map(_outline_of_part, split))})" if isinstance(split, tuple | list) else repr(split)
+
+
+def _outline_of_part(values: Any) -> str:
+    if hasattr(values, "shape") and hasattr(values, "dtype"):
+        return f"{values.dtype} {tuple(values.shape)}"
+    return f"{type(values).__name__} of {len(values)}" if hasattr(values, "__len__") else repr(values)
+
+
 @frozen
 class Dataset:
     """What a data loader returns. A split is ``(x, y)``, ``(x, y, weight)`` or a `Source`; the first axis is rows.
@@ -157,12 +169,12 @@ class Dataset:
         test: what nobody looks at before the end.
         classes: the number of classes, where targets are class indices.
         scale: ``(offset, factor)``: the model sees ``(x - offset) * factor`` in its own dtype, and remembers it.
-        class_names: a name for each class.
+        class_names: a name for each class. A model that has names already keeps its own numbers for them.
     """
 
-    train: Any
-    validation: Any = None
-    test: Any = None
+    train: Any = field(repr=_outline)
+    validation: Any = field(repr=_outline, default=None)
+    test: Any = field(repr=_outline, default=None)
     classes: int | None = field(default=None, kw_only=True)
     scale: tuple[float, float] | None = field(default=None, kw_only=True)
-    class_names: tuple[str, ...] | None = field(default=None, kw_only=True)
+    class_names: tuple[str, ...] | None = field(default=None, kw_only=True, repr=reprlib.repr)

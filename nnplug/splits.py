@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import fields
 
 from nnplug.config import TrainConfig
 from nnplug.contracts import Metric
@@ -39,7 +40,7 @@ def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mappi
             # From the seed alone: a second Solver that trains the model further holds out the same rows.
             rng = model.streams.fresh("validation")
             train, splits["validation"] = hold_out(train, config.validation, rng)
-        if config.batch_size > train.rows:
+        if config.batch_size > train.rows and config.batch_size != fields(TrainConfig).batch_size.default:
             raise DataError(
                 f"train.batch_size is {config.batch_size}, but the train split has {train.rows} rows; make it smaller"
             )

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from attrs import field, frozen
 
 from nnplug.discovery import CORE, Entry, normalise
+from nnplug.errors import ConfigError, Problem
+from nnplug.naming import quote
 
 
 def _distributions(names: Iterable[str]) -> tuple[str, ...]:
@@ -19,6 +21,13 @@ def _distributions(names: Iterable[str]) -> tuple[str, ...]:
 
 def _words(variable: str) -> list[str]:
     return re.split(r"[\s,]+", os.environ.get(variable, ""))
+
+
+def _switch(variable: str) -> bool:
+    value = os.environ.get(variable) or "1"
+    if value not in ("0", "1"):
+        raise ConfigError([Problem(variable, f"expected 0 or 1, got {quote(value)}")])
+    return value == "1"
 
 
 @frozen
@@ -39,12 +48,16 @@ class Switches:
 
     @classmethod
     def of_environment(cls) -> Switches:
-        """NNPLUG_PREFER, NNPLUG_DISABLE and NNPLUG_ONLY, names between commas or spaces; NNPLUG_AUTOLOAD=0."""
+        """NNPLUG_PREFER, NNPLUG_DISABLE and NNPLUG_ONLY, names between commas or spaces; NNPLUG_AUTOLOAD=0.
+
+        Raises:
+            ConfigError: NNPLUG_AUTOLOAD is neither 0 nor 1.
+        """
         return cls(
             _words("NNPLUG_PREFER"),
             _words("NNPLUG_DISABLE"),
             _words("NNPLUG_ONLY"),
-            autoload=os.environ.get("NNPLUG_AUTOLOAD", "1") != "0",
+            autoload=_switch("NNPLUG_AUTOLOAD"),
         )
 
     def within(self, outer: Switches) -> Switches:

@@ -11,10 +11,20 @@ import numpy as np
 from nnplug.arena import Arena, aligned_empty
 from nnplug.buffers import Buffers, Layout
 from nnplug.contracts import UpdateRule
+from nnplug.errors import PluginError
 from nnplug.specs import Array, Step
 
 BLOCK = 128 * 1024  # elements: what a rule touches of them stays in a cache; docs/explanation/speed.md
 SPLIT_FROM = 2 * BLOCK  # under this splitting costs more calls than it saves traffic
+
+
+class Slots(dict[str, Array]):
+    """A block's slots, whose contents a rule changes: no checkpoint would hold an array put in the place of one."""
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        if self.get(name) is not value:  # `slots["m"] *= 0.9` puts back what was there
+            told = f"puts another array in the place of slots[{name!r}]; write into the one there"
+            raise PluginError(f"an update rule {told}: slots[{name!r}][...] = ...")
 
 
 class Block(NamedTuple):
@@ -22,7 +32,7 @@ class Block(NamedTuple):
 
     w: Array
     dw: Array
-    slots: dict[str, Array]
+    slots: Slots
     decay: bool
 
 
@@ -51,7 +61,7 @@ class Updater:
             for i in range(start, stop, size):
                 part = slice(i, min(i + size, stop))
                 slots = {name: slot[part] for name, slot in self.slots.items()}
-                yield Block(buffers.vector[part], buffers.gradient[part], slots, decay)
+                yield Block(buffers.vector[part], buffers.gradient[part], Slots(slots), decay)
 
     def _make_whole(self, buffers: Buffers) -> Iterator[Block]:
         """A block for every parameter that learns, in its own shape."""
@@ -60,7 +70,7 @@ class Updater:
             if placed.stop <= layout.trained:
                 slots = {name: placed.view(slot) for name, slot in self.slots.items()}
                 decay = self.rule.decays and placed.stop <= layout.decayed
-                yield Block(placed.view(buffers.vector), placed.view(buffers.gradient), slots, decay)
+                yield Block(placed.view(buffers.vector), placed.view(buffers.gradient), Slots(slots), decay)
 
     def _groups(self, layout: Layout) -> tuple[tuple[int, int, bool], ...]:
         """Ranges of parameters that are treated alike, and whether they decay."""

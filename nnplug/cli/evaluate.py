@@ -8,10 +8,13 @@ from typing import Any
 import click
 
 from nnplug import evaluation
+from nnplug.classes import renumbered
 from nnplug.cli.output import results_only, say, say_json, table
 from nnplug.cli.params import PATH, json_option, set_option
 from nnplug.config import set_value
+from nnplug.errors import DataError
 from nnplug.loading import load, load_data
+from nnplug.model import Model
 from nnplug.naming import printable
 from nnplug.specs import Dataset
 from nnplug.splits import open_for
@@ -31,7 +34,8 @@ def command(model: Path, data: str, changes: tuple[str, ...], split: str | None,
     """Compute loss and metrics of a trained model.
 
     MODEL is a file that `nnplug train` wrote, model.safetensors in the run's folder. Nothing that it names is loaded
-    but its layers and its loss; the data are yours to choose.
+    but its layers and its loss; the data are yours to choose. Classes that both name are told apart by their names,
+    however the loader numbers them.
 
     \b
       nnplug evaluate runs/mnist-1/model.safetensors --data mnist
@@ -42,7 +46,7 @@ def command(model: Path, data: str, changes: tuple[str, ...], split: str | None,
         loader: dict[str, Any] = {"type": data}
         for change in changes:
             set_value(loader, change)
-        split, chosen = _choose(load_data(loader), split)
+        split, chosen = _choose(_for_model(trained, load_data(loader)), split)
         metrics = trained.metrics()
         source = open_for(trained, chosen, split, metrics)
         results = evaluation.evaluate(trained.network, source, metrics)
@@ -53,6 +57,18 @@ def command(model: Path, data: str, changes: tuple[str, ...], split: str | None,
     say(f"{printable(data)}, {split} split{rows}")
     for line in table([list(results), [f"{value:#.4g}" for value in results.values()]], right=range(len(results))):
         say(line)
+
+
+def _for_model(model: Model, data: Dataset) -> Dataset:
+    """The data with its classes numbered as the model numbers them.
+
+    Raises:
+        DataError: it has classes that the model does not know, or is scaled otherwise.
+    """
+    if data.scale is not None and tuple(data.scale) != model.scale:
+        made = f"for {model.scale}" if model.scale else "for data that is not scaled"
+        raise DataError(f"the data is scaled with (offset, factor) {data.scale}, the model was made {made}")
+    return renumbered(data, model.class_names)
 
 
 def _choose(data: Dataset, wanted: str | None) -> tuple[str, Any]:

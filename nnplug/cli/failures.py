@@ -94,14 +94,21 @@ def _explain(error: BaseException) -> int:
 
 
 def _whose_bug(error: BaseException) -> str:
-    """Which component was at work when something unexpected happened: the innermost one on the stack."""
+    """Which component was at work when something unexpected happened: the innermost one on the stack.
+
+    It is the first argument of its methods, whatever they call it. Where that is a chain, the layer in turn gave it
+    something that it can do nothing with.
+    """
+    from nnplug.chain import Chain
     from nnplug.hookspecs import KINDS
     from nnplug.registry import default_registry
 
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        component = frame.f_locals.get("self")
+        component = next(iter(frame.f_locals.values()), None)
+        if isinstance(component, Chain):
+            component = frame.f_locals.get("layer")
         kind = next((kind for kind in KINDS.values() if isinstance(component, kind.contract)), None)
-        if kind is not None:
+        if kind is not None and not isinstance(component, Chain):
             cls = type(component)
             name = getattr(component, "name", None) or cls.__name__
             entries = [listed.entry for listed in default_registry().listing()]

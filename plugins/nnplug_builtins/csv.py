@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,6 +63,9 @@ class Csv(DataLoader):
         table = Table(data_file(self.path), self.delimiter, self.header)
         names = table.names()
         targets, roles = self._roles(names, table.path)
+        if _is_row([name for name, role in zip(names, roles, strict=True) if role == "x"]):
+            told = f"takes its first line for the columns' names, but they are numbers: {_listed(names)}"
+            warnings.warn(f"{table.path}: {told}; if that line is a row, set header = false", stacklevel=2)
         columns = table.read(names, roles)
         class_names = None
         if self.task == "classification":
@@ -110,6 +114,14 @@ def _index(wanted: str | int, names: list[str], path: Path) -> int:
     if not -len(names) <= wanted < len(names):
         raise DataError(f"{path}: there is no column {wanted}; the {len(names)} columns are counted from 0")
     return wanted % len(names)
+
+
+def _is_row(names: list[str]) -> bool:
+    """Whether all names are numbers, and do not just count the columns, as those of a table without names often do."""
+    if not all(is_number(name) for name in names):
+        return False
+    numbers = [float(name) for name in names]
+    return numbers not in (list(range(len(names))), list(range(1, len(names) + 1)))
 
 
 def _listed(names: list[str]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from math import nan
+from collections.abc import Callable, Iterable
+from itertools import zip_longest
 from time import perf_counter
 from typing import Any
 
@@ -14,7 +14,7 @@ from nnplug import Callback, Run, hookimpl
 
 REFRESH_SECONDS = 0.1
 RECENT_STEPS = 100
-NARROWEST = len("-1.234e-05")  # column
+NARROWEST = len("-1.234e-05")  # column of results
 BOOKKEEPING = ("epoch", "step", "learning_rate", "train_seconds")  # columns of the history that are no results
 
 
@@ -54,15 +54,14 @@ class Progress(Callback):
 
     _out: _Stderr = field(init=False, factory=_Stderr, repr=False, eq=False)
     _bar: Any = field(init=False, default=None, repr=False, eq=False)
-    _columns: tuple[str, ...] = field(init=False, default=(), repr=False, eq=False)
-    _started: float = field(init=False, default=0.0, repr=False, eq=False)
+    _widths: dict[str, int] = field(init=False, factory=dict, repr=False, eq=False)  # of the columns, by name
     _line_at: float = field(init=False, default=0.0, repr=False, eq=False)
     _bar_at: float = field(init=False, default=0.0, repr=False, eq=False)
 
     def start(self, run: Run) -> None:
         """Open the bar if somebody can see it."""
-        self._started = self._line_at = perf_counter()
-        self._out, self._bar, self._columns = _Stderr(), None, ()
+        self._line_at = perf_counter()
+        self._out, self._bar, self._widths = _Stderr(), None, {}
         if run.step > 0:
             self._say(f"going on after step {run.step} of {run.total_steps}")
         if self._out.isatty():
@@ -96,15 +95,15 @@ class Progress(Callback):
     def epoch(self, run: Run) -> None:
         """Write the line of the epoch that just ended, below a header if it is the first."""
         row = run.history.epochs[-1]
-        if not self._columns:
-            self._columns = tuple(name for name in row if name not in BOOKKEEPING)
-            self._say(
-                "  ".join([f"{'epoch':>{_width(run)}}", *(f"{c:>{NARROWEST}}" for c in self._columns), "seconds"])
-            )
+        if not self._widths:
+            results = {name: max(NARROWEST, _widest(name)) for name in row if name not in BOOKKEEPING}
+            epoch = max(_widest("epoch"), 2 * len(str(run.total_epochs)) + 1)
+            self._widths = {"epoch": epoch, **results, "seconds": _widest("seconds")}
+            self._say(self._head())
         now = perf_counter()
-        epoch = f"{int(row['epoch'])}/{run.total_epochs}"
-        results = (f"{row.get(c, nan):>#{max(len(c), NARROWEST)}.4g}" for c in self._columns)
-        self._say("  ".join([f"{epoch:>{_width(run)}}", *results, f"{now - self._line_at:7.1f}"]))
+        cells = {name: f"{value:#.4g}" for name, value in row.items()}
+        cells |= {"epoch": f"{int(row['epoch'])}/{run.total_epochs}", "seconds": f"{now - self._line_at:.1f}"}
+        self._say(self._line(cells.get(name, "nan") for name in self._widths))
         self._line_at = now
 
     def stop(self, run: Run) -> None:
@@ -112,11 +111,20 @@ class Progress(Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        extent = f"{_count(run.epoch, 'epoch')}, {_count(run.step, 'step')}, {perf_counter() - self._started:.1f} s"
-        self._say(f"trained for {extent}: {run.history.stopped}")
+        self._say(f"trained for {_count(run.epoch, 'epoch')}, {_count(run.step, 'step')}: {run.history.stopped}")
         best = run.history.best_epoch
         if run.monitor and best:
             self._say(f"best epoch {best}: {run.monitor} {run.history.column(run.monitor)[best - 1]:.4g}")
+
+    def _head(self) -> str:
+        """The names of the columns, broken at underscores so that the table fits a terminal; all end at the bottom."""
+        upwards = zip_longest(*(reversed(name.split("_")) for name in self._widths), fillvalue="")
+        return "\n".join(reversed([self._line(words) for words in upwards]))
+
+    def _line(self, cells: Iterable[str]) -> str:
+        """Cells over or below one another; one blank between them lets six results fit 80 columns."""
+        widths = self._widths.values()
+        return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
 
     def _say(self, line: str) -> None:
         """Write a line, above the bar if there is one."""
@@ -127,12 +135,12 @@ class Progress(Callback):
             self._out.flush()
 
 
-def _width(run: Run) -> int:
-    return max(len("epoch"), 2 * len(str(run.total_epochs)) + 1)
+def _widest(name: str) -> int:
+    return max(map(len, name.split("_")))
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @hookimpl

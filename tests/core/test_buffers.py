@@ -10,7 +10,19 @@ import pytest
 from attrs import field, frozen
 
 import nnplug
-from nnplug import Array, ArraySpec, Context, Layer, NnplugError, Params, ParamSpec, Plan, ShapeError, StateSpec
+from nnplug import (
+    Array,
+    ArraySpec,
+    Context,
+    Layer,
+    NnplugError,
+    Params,
+    ParamSpec,
+    Plan,
+    PluginError,
+    ShapeError,
+    StateSpec,
+)
 from nnplug.buffers import Buffers, lay_out, physical_memory
 
 
@@ -189,6 +201,23 @@ def test_state_that_no_file_can_hold_is_refused(dtype: str) -> None:
     with pytest.raises(ShapeError) as caught:
         allocate(layer)
     assert str(caught.value) == f"in.a is planned with dtype {np.dtype(dtype)}, which no model file can hold"
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (Planned(params={"a": (3,)}), "in.a is planned as (3,), expected ParamSpec(shape)"),  # type: ignore[dict-item]
+        (Planned(params={"a": StateSpec(3)}), "in.a is planned as StateSpec("),  # type: ignore[dict-item]
+        (Planned(state={"m": (3,)}), "in.m is planned as (3,), expected StateSpec(shape)"),  # type: ignore[dict-item]
+        (Planned(state={"m": 0.0}), "in.m is planned as 0.0, expected StateSpec(shape)"),  # type: ignore[dict-item]
+    ],
+)
+def test_what_describes_no_array_is_refused(layer: Layer, message: str) -> None:
+    """A shape alone does not say how a parameter starts."""
+    with pytest.raises(PluginError) as caught:
+        allocate(Planned(children={"in": layer}))
+    assert str(caught.value).startswith(message)
+    assert str(caught.value).endswith(f": a fault of Planned (module {__name__})")
 
 
 def test_an_initializer_of_another_shape_is_refused() -> None:

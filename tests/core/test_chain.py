@@ -9,7 +9,7 @@ import pytest
 from attrs import field, frozen
 
 import nnplug
-from nnplug import ArraySpec, Context, Layer, ParamSpec, Plan, Registry, ShapeError, StateSpec
+from nnplug import ArraySpec, Context, Layer, ParamSpec, Plan, PluginError, Registry, ShapeError, StateSpec
 from nnplug.chain import Chain
 from nnplug.gradcheck import norm_error, numerical_gradient
 from nnplug_builtins.affine import Affine
@@ -390,3 +390,43 @@ def test_the_chain_is_a_plugin_like_any_other():
         "trainable": True,
         "layers": [{"type": "relu", "name": "relu1", "trainable": True}],
     }
+
+
+# Layers that break their contract
+
+
+@frozen
+class Unplanned(Layer):
+    """Plans what it is told to, which is no plan."""
+
+    planned: Any = None
+
+    def plan(self, x):
+        """Hand out what was given."""
+        return self.planned
+
+    def forward(self, params, x, ctx):
+        """Nobody comes here."""
+
+    def backward(self, params, grads, cache, dout, ctx):
+        """Nobody comes here."""
+
+
+@pytest.mark.parametrize(
+    ("planned", "shown"),
+    [
+        (ArraySpec(4, "float32"), "ArraySpec(shape=(4,), dtype=dtype('float32'))"),
+        (None, "None"),
+        (Plan(out=(4,)), "Plan(out=(4,))"),  # type: ignore[arg-type]
+        (Plan(out=None), "Plan(out=None, params={}, state={}, children={})"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_plan_is_refused_where_it_was_made(planned, shown):
+    """And not where the next layer, or the loss, can do nothing with it."""
+    told = (
+        f"the layer unplanned1 planned {shown}, expected Plan(out=ArraySpec(...)): a fault of Unplanned "
+        f"(module {__name__})"
+    )
+    with pytest.raises(PluginError) as caught:
+        nnplug.build([Relu(), Chain((Unplanned(planned),))], input_shape=4)
+    assert str(caught.value) == told

@@ -87,6 +87,24 @@ def test_a_history_can_be_copied_and_pickled() -> None:
     assert pickle.loads(pickle.dumps(history)).as_dict() == wanted  # noqa: S301  (our own bytes)
 
 
+@pytest.mark.parametrize(
+    ("history", "shown"),
+    [
+        (History(), "<History 0 epochs, 0 steps: not begun>"),
+        (History(losses=[0.5], epochs=[{"epoch": 1}]), "<History 1 epoch, 1 step: not ended>"),
+        (
+            History(losses=np.ones(1640), epochs=[{}] * 40, monitor="validation_accuracy", best_epoch=9),
+            "<History 40 epochs, 1,640 steps, best epoch 9 by validation_accuracy: not ended>",
+        ),
+        (History(monitor="validation_loss", stopped="failed"), "<History 0 epochs, 0 steps: failed>"),
+    ],
+)
+def test_a_history_shows_itself_in_a_line(history: History, shown: str) -> None:
+    """A notebook shows how far it came, not every row; room reserved for losses to come is none of them."""
+    history.reserve(2000)
+    assert repr(history) == shown
+
+
 @pytest.mark.parametrize(("reason", "told"), [("enough", "enough"), ("", "stopped")])
 def test_asking_a_run_to_stop(reason: str, told: str) -> None:
     """The reason is told; a run stops without one, too."""

@@ -243,6 +243,12 @@ def test_more_callbacks_are_called_but_not_recorded() -> None:
     )
 
 
+def test_one_callback_needs_no_list() -> None:
+    """A name where a list of names may stand."""
+    nnplug.train(config(), out="run", callbacks="csv_log")
+    assert len(list(Path("run").glob("*.csv"))) == 1
+
+
 @define
 class Sabotage(Callback):
     """Ruins the parameters after some epochs.

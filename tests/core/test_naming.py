@@ -116,3 +116,10 @@ def test_nobody_misspelt_a_million_letters():
 def test_many_layers_are_numbered_in_no_time():
     """A hundred thousand take a fraction of a second; in the square of that they would take minutes."""
     assert number([(None, "relu")] * 100_000)[-1] == "relu100000"
+
+
+def test_names_of_other_libraries_are_known() -> None:
+    """Where there is what they mean; a cross-entropy of classes is not that of two."""
+    assert suggest("Dense", ["affine", "relu"]) == "; did you mean 'affine'?"
+    assert suggest("categorical_crossentropy", ["binary_cross_entropy", "softmax"]) == "; did you mean 'softmax'?"
+    assert suggest("lr", ["units"]) == ""

@@ -382,6 +382,16 @@ def test_a_row_of_weight_two_is_the_row_given_twice() -> None:
     assert not np.allclose(trained_on((x, y, weight)), trained_on((x, y)))
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize("options", [{}, {"class_weights": (1e308, 1e308, 1e308)}])
+def test_weights_whose_sum_is_not_finite_are_refused(options: dict[str, Any]) -> None:
+    """Each row's share would be 0, and nothing learned without a word."""
+    x, y = data(12)
+    weight = None if options else np.full(12, 1e308)
+    with pytest.raises(DataError, match=r"^the weights of a batch of 12 rows sum to inf; make them smaller$"):
+        Solver(build(), (x, y, weight), epochs=1, batch_size=12, **options).fit()
+
+
 def test_class_weights_are_sample_weights_by_class() -> None:
     """Each row weighs as its class does, times its own weight; "balanced" is inverse frequency."""
     x, y = data(20)
@@ -417,6 +427,14 @@ def test_a_batch_that_weighs_nothing_moves_nothing() -> None:
 
 
 # What is recorded
+
+
+def test_a_solver_shows_itself_in_a_line() -> None:
+    """What it trains, and how far it is."""
+    solver = Solver(build(), data(), batch_size=10, epochs=500, evaluate=())
+    assert repr(solver) == "<Solver of <Model (4,) -> (3,), 51 parameters>: 0 of 1,500 steps done>"
+    solver.fit()
+    assert repr(solver) == "<Solver of <Model (4,) -> (3,), 51 parameters>: 1,500 of 1,500 steps done>"
 
 
 def test_a_row_an_epoch() -> None:
@@ -947,8 +965,8 @@ def test_divergence_names_the_step_and_the_last_losses() -> None:
     assert str(caught.value) == (
         f"training diverged: the loss of step {len(losses) + 1} is {value}; every layer's output is finite, the loss "
         f"itself is not; the batch was rows {', '.join(map(str, rows[:5]))} and 5 more of the train split; "
-        f"the last finite losses: {last}. Usual causes: a learning rate that is too large, inputs that are not scaled, "
-        "NaN or infinity in the data, a logarithm of zero, or a schedule that rises"
+        f"the last finite losses: {last}. Usual causes: a learning rate that is too large, inputs or targets that are "
+        "not scaled, NaN or infinity in the data, a logarithm of zero, or a schedule that rises"
     )
     assert SEEN[-1] == ("log", "stop", f"the loss became {value}")
 
@@ -974,6 +992,17 @@ def test_a_last_step_that_diverges_is_not_finished() -> None:
     )
     assert solver.history.stopped == "the parameters hold NaN or infinity"
     assert solver.history.epochs == []
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_last_step_after_which_losses_are_not_finite_is_not_finished() -> None:
+    """The parameters are finite still, but what they give is not; no model of that kind is called the best."""
+    model, (x, y) = build([affine(3)], dtype="float32"), data()
+    solver = Solver(model, (1e8 * x, y), iterations=1, batch_size=30, update=sgd(1e26))
+    with pytest.raises(DivergedError, match=r"after step 1 the loss of the train split is nan; the last finite losses"):
+        solver.fit()
+    assert np.isfinite(vector(model)).all()
+    assert (solver.history.epochs, solver.history.stopped) == ([], "the loss of the train split became nan")
 
 
 @pytest.mark.parametrize("where", ["thread", "main"])

@@ -106,3 +106,32 @@ def test_specs_are_frozen(value):
     name = type(value).__attrs_attrs__[0].name
     with pytest.raises(AttributeError):
         setattr(value, name, None)
+
+
+class Stream:
+    """A Source that knows its rows and has a length."""
+
+    rows = 7
+    batches = None
+
+    def __len__(self):
+        """As a loader has one."""
+        return self.rows
+
+    def __repr__(self):
+        return "Stream(7 rows)"
+
+
+def test_a_data_set_shows_shapes_for_values():
+    """A notebook shows what it holds in a line, whatever a split is made of; a Source and None show themselves."""
+    x, y = np.zeros((200, 4)), np.zeros(200, "int64")
+    data = Dataset(train=(x, y), validation=[x.tolist(), y.tolist(), None], test=Stream(), classes=3)
+    assert repr(data) == (
+        "Dataset(train=(float64 (200, 4), int64 (200,)), validation=(list of 200, list of 200, None), "
+        "test=Stream(7 rows), classes=3, scale=None, class_names=None)"
+    )
+    many = Dataset(train=(), class_names=tuple(map(str, range(1000))))
+    assert repr(many) == (
+        "Dataset(train=(), validation=None, test=None, classes=None, scale=None, "
+        "class_names=('0', '1', '2', '3', '4', '5', ...))"
+    )

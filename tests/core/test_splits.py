@@ -160,6 +160,14 @@ def test_a_batch_cannot_be_larger_than_the_data(rows: int, options: dict[str, An
     assert str(caught.value) == "train.batch_size is 7, but the train split has 6 rows; make it smaller"
 
 
+def test_the_default_batch_may_be_larger_than_the_data() -> None:
+    """Nobody asked for so many rows: all there are make one batch."""
+    (batch,) = opened(Dataset(split(6)))["train"].batches(TrainConfig().batch_size, np.random.default_rng(0))
+    assert len(batch[0]) == 6
+    history = nnplug.Solver(model(), split(6), epochs=3).fit()
+    assert history.column("step") == [1, 2, 3]
+
+
 def test_rows_of_a_stream_cannot_be_held_out() -> None:
     """A fraction of a stream would silently be ignored; it is refused, unless there is a validation split."""
     with pytest.raises(ConfigError) as caught:

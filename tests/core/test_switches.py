@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nnplug import ConfigError
 from nnplug.discovery import Entry
 from nnplug.switches import Switches
 
@@ -71,6 +72,14 @@ def test_what_either_switches_off_is_off(inner, outer, expected):
 def test_the_inner_ones_prefer_first():
     """The config before the environment."""
     assert Switches(prefer=["a"]).within(Switches(prefer=["B_c", "a"])).prefer == ("a", "b-c", "a")
+
+
+def test_autoload_is_a_switch(monkeypatch):
+    """What looks like "off" and is not understood is no "on"."""
+    monkeypatch.setenv("NNPLUG_AUTOLOAD", "false")
+    with pytest.raises(ConfigError) as caught:
+        Switches.of_environment()
+    assert str(caught.value) == "NNPLUG_AUTOLOAD: expected 0 or 1, got 'false'"
 
 
 @pytest.mark.parametrize(

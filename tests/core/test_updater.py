@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve, frozen
 
 import nnplug
-from nnplug import Array, Model, Registry, Step, UpdateRule
+from nnplug import Array, Model, PluginError, Registry, Step, UpdateRule
 from nnplug.updater import BLOCK, SPLIT_FROM, Updater, clip
 
 REGISTRY = Registry()
@@ -104,6 +104,31 @@ def test_a_rule_that_wants_matrices_gets_them() -> None:
     assert [(s["shape"], s["decay"]) for s in SEEN] == [((4, 5), True), ((3, 2), True), ((5,), False), ((2,), False)]
     np.testing.assert_array_equal(m.params["affine2.W"], frozen_before)
     np.testing.assert_array_equal(updater.slots["s"], np.ones(33))
+
+
+@frozen
+class Rebinding(UpdateRule):
+    """Puts another array where a slot is: no checkpoint would hold what it counts."""
+
+    slots: ClassVar[tuple[str, ...]] = ("s",)
+
+    def apply(self, w: Array, dw: Array, slots: Any, step: Step) -> None:
+        """Not in place."""
+        slots["s"] = slots["s"] + dw
+
+
+@frozen
+class WholeRebinding(Rebinding):
+    """The same, a matrix at a time."""
+
+    elementwise: ClassVar[bool] = False
+
+
+@pytest.mark.parametrize("rule", [Rebinding(), WholeRebinding()])
+def test_slots_cannot_be_put_elsewhere(rule: UpdateRule) -> None:
+    """Only their contents can be changed."""
+    with pytest.raises(PluginError, match=r"^an update rule puts another array in the place of slots\['s'\]; write in"):
+        Updater(rule, model().network.buffers).update(0.1)
 
 
 @pytest.mark.parametrize("rule", [Spy(), WholeSpy()], ids=["blocks", "matrices"])

@@ -48,6 +48,36 @@ def test_options_of_the_loader(cli, trained):
     assert result["results"] == pytest.approx(nnplug.load(trained).evaluate(x[:7], y[:7]))
 
 
+def test_classes_are_told_apart_by_name(cli):
+    """A file that lacks a class numbers the others anew; the model's numbers count. Unknown classes are refused."""
+    Path("all.csv").write_text("x,k\n0,a\n1,b\n2,c\n", encoding="utf-8")
+    Path("two.csv").write_text("x,k\n1,b\n2,c\n", encoding="utf-8")
+    Path("new.csv").write_text("x,k\n1,b\n2,zz\n", encoding="utf-8")
+    config = {
+        "data": {"type": "csv", "path": "all.csv", "task": "classification"},
+        "model": {"layers": [{"type": "affine", "units": 3}]},
+        "update": {"type": "adam", "learning_rate": 0.1},
+        "train": {"epochs": 500, "batch_size": 3},
+    }
+    run = nnplug.train(config, out="run")
+    assert run.results["train"]["accuracy"] == 1.0
+    args = ["--data", "csv", "--set", "task=classification", "--json", "--set"]
+    done = cli("evaluate", run.model_path, *args, "path=two.csv")
+    assert json.loads(done.out)["results"]["accuracy"] == 1.0
+    done = cli("evaluate", run.model_path, *args, "path=new.csv")
+    assert (done.code, done.out) == (1, "")
+    assert "the data has a class 'zz', which the model does not know; it knows 'a', 'b', 'c'" in done.err
+
+
+def test_another_scale_is_refused(cli, trained):
+    """What the loader would scale otherwise than the model was trained on gives no numbers."""
+    x, y = nnplug.load_data("digits").test
+    np.savez("mine.npz", x=x, y=y)
+    done = cli("evaluate", trained, "--data", "arrays", "--set", "path=mine.npz", "--set", "scale=[0,100]")
+    assert (done.code, done.out) == (1, "")
+    assert "the data is scaled with (offset, factor) (0.0, 100.0), the model was made for (0.0, 0.0625)" in done.err
+
+
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [

@@ -100,6 +100,48 @@ def test_bug_in_a_layer_ends_with_its_name(process, site, layer_code, config):
     )
 
 
+def test_bug_in_a_layer_that_calls_itself_otherwise(process, site, layer_code, config):
+    """``self`` is a habit; the one that runs is told, and not the chain around it."""
+    code = layer_code("oops", forward="return x[99, 99, 99], None").replace("(self", "(this")
+    site.add("clumsy", "2.1", oops=code)
+    done = process("train", config, "--quiet", "--set", "model.layers[1]=oops", path=site.path)
+    assert "This is a bug in the layer 'oops1' of clumsy 2.1 (module clumsy_oops)" in done.err
+
+
+COMPOSITE = """
+from attrs import frozen
+from nnplug import Layer, Plan, hookimpl
+
+@frozen
+class Around(Layer):
+    layer: Layer | str
+
+    def plan(self, x):
+        plan = self.layer.plan(x)
+        return Plan(out=plan.out, children={"inner": (self.layer, plan)})
+
+    def forward(self, params, x, ctx):
+        return self.layer.forward(params["inner"], x, ctx.child("inner"))
+
+    def backward(self, params, grads, cache, dout, ctx):
+        return self.layer.backward(params["inner"], grads["inner"], cache, dout, ctx.child("inner"))
+
+@hookimpl
+def nnplug_layers():
+    return {"around": Around}
+"""
+
+
+def test_bug_that_a_chain_finds_is_not_the_chains(process, site, layer_code, config):
+    """A layer in a chain in somebody's composite returns no cache: the chain cannot unpack what it returns."""
+    site.add("composite", around=COMPOSITE)
+    site.add("clumsy", "2.1", oops=layer_code("oops", forward="return x"))
+    layer = 'model.layers[1]={type="around", layer={type="chain", layers=["oops"]}}'
+    done = process("train", config, "--quiet", "--set", layer, path=site.path)
+    assert "ValueError: too many values to unpack (expected 2)" in done.err
+    assert done.err.splitlines()[-1].endswith("This is a bug in the layer 'oops1' of clumsy 2.1 (module clumsy_oops)")
+
+
 def test_what_a_plugin_prints_does_not_reach_stdout(process, site, layer_code):
     """A plugin that prints when it is imported cannot spoil the JSON."""
     site.add("chatty", loud=layer_code("loud", before="print('hello')\n"))

@@ -232,7 +232,7 @@ def _alike(wanted: str, printed: str) -> bool:
     if re.sub(NUMBER, "#", wanted) != re.sub(NUMBER, "#", printed):
         return False
     pairs = zip(re.findall(NUMBER, wanted), re.findall(NUMBER, printed), strict=True)
-    return all(abs(float(a) - float(b)) <= 0.05 + 0.1 * abs(float(a)) for a, b in pairs)
+    return all(abs(float(a) - float(b)) <= 0.015 + 0.02 * abs(float(a)) for a, b in pairs)
 
 
 def _parameters() -> Iterator[Any]:

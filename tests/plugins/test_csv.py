@@ -49,6 +49,21 @@ def test_classes_that_are_numbers_come_by_value(path: Path) -> None:
     assert data.train[1].tolist() == [2, 1, 0, 1]
 
 
+@pytest.mark.parametrize("header", ["5.1,3.5,setosa", "3,y", "0,2,y"])
+def test_a_first_line_of_numbers_may_be_a_row(path: Path, header: str) -> None:
+    """Who forgot to say that there is no header is told."""
+    row = "4.9," * header.count(",")
+    write(path, f"{header}\n{row}virginica\n{row}setosa\n")
+    with pytest.warns(UserWarning, match=r"takes its first line for the columns' names, but they are numbers: .*; if"):
+        Csv(path, task="classification").load()
+
+
+@pytest.mark.parametrize("header", ["0,1,2", "1,2,3", "1,2,label", "a,3.5,label"])
+def test_names_that_count_the_columns_are_names(path: Path, header: str) -> None:
+    """As tables have them whose columns were given no names; nothing is said."""
+    assert len(Csv(write(path, f"{header}\n1,2,3\n4,5,6\n"), task="regression").load().train[0]) == 2
+
+
 def test_regression(path: Path) -> None:
     """The target is one number a row, as numbers are written anywhere."""
     data = Csv(write(path, HOUSES), task="regression").load()
