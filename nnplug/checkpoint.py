@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -146,12 +147,28 @@ def newest_checkpoint(folder: Path, check: Check) -> dict[str, Any]:
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of a run's folder; the newest last, so that a run that is killed here can go on."""
-    for path in reversed(checkpoints_in(folder)):
-        path.unlink(missing_ok=True)
-    remove_leftovers(folder / FOLDER)
-    if (folder / FOLDER).is_dir() and not any((folder / FOLDER).iterdir()):
-        (folder / FOLDER).rmdir()
+    """Remove the checkpoints of a run that is done; the newest last, so that a run that is killed here can go on."""
+    _remove(reversed(checkpoints_in(folder)))
+    with _warning_of_what_stays():
+        remove_leftovers(folder / FOLDER)
+        if (folder / FOLDER).is_dir() and not any((folder / FOLDER).iterdir()):
+            (folder / FOLDER).rmdir()
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        with _warning_of_what_stays():
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _warning_of_what_stays() -> Iterator[None]:
+    """No training fails for a file that nobody needs any more."""
+    try:
+        yield
+    except OSError as error:
+        told = f"{error.filename} cannot be removed: {error.strerror}; it is not needed any more, remove it yourself"
+        warnings.warn(told, stacklevel=4)
 
 
 class Keeper:
@@ -185,7 +202,6 @@ class Keeper:
             warnings.warn(told, stacklevel=2)
         else:
             older = [other for other in checkpoints_in(self._folder) if _step(other) <= step]
-            for other in older[self._config.keep_checkpoints :]:
-                other.unlink(missing_ok=True)
+            _remove(older[self._config.keep_checkpoints :])
         done = perf_counter()
         self._next = done + max(self._config.checkpoint_seconds, LEAST_SHARE * (done - started))

@@ -26,6 +26,7 @@ from nnplug.model import Model
 from nnplug.naming import one_or_many
 from nnplug.options import fields_of
 from nnplug.presets import read_preset
+from nnplug.records import read_history, read_results
 from nnplug.registry import Registry, default_registry
 from nnplug.runfolder import (
     CONFIG,
@@ -37,8 +38,6 @@ from nnplug.runfolder import (
     has_begun,
     has_ended,
     how_to_go_on,
-    read_history,
-    read_results,
 )
 from nnplug.solver import Solver
 from nnplug.specs import Dataset
@@ -69,10 +68,9 @@ class TrainResult:
     @property
     def how_to_go_on(self) -> str:
         """The command that resumes a run that was interrupted or ran out of time; "" if there is nothing to resume."""
-        if not checkpoints_in(self.folder):
+        if not self.history.unfinished or not checkpoints_in(self.folder):
             return ""
-        late = self.history.unfinished and not self.history.signal
-        return how_to_go_on(self.folder, ["train.max_seconds=SECONDS"] if late else [])
+        return how_to_go_on(self.folder, [] if self.history.signal else ["train.max_seconds=SECONDS"])
 
     def as_dict(self) -> dict[str, Any]:
         """The result as ``nnplug train --json`` prints it."""
@@ -180,7 +178,7 @@ def _ended(folder: Path, registry: Registry) -> TrainResult:
 
 def _make_solver(experiment: Experiment, callbacks: Iterable[Callback | str], registry: Registry) -> Solver:
     """Load the data, build the model, and put both together."""
-    extra = [registry.create("callback", callback) for callback in callbacks]
+    extra = [registry.create("callback", callback) for callback in one_or_many(callbacks)]
     data = load_data(experiment.data, registry=registry)
     model = build_for(experiment, data, registry)
     own = experiment.train.callbacks

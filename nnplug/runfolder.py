@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shlex
-from array import array
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
-from math import nan
 from pathlib import Path
-from typing import Any
 
 from nnplug.checkpoint import checkpoints_in
 from nnplug.config import CARRIED_OUT, Experiment, parse, read_toml
 from nnplug.errors import ConfigError, NnplugError, Problem
 from nnplug.files import is_leftover
-from nnplug.history import History
 from nnplug.identity import differences
 from nnplug.naming import printable
 from nnplug.options import show
@@ -93,8 +89,11 @@ def config_of(folder: Path) -> Path:
 
 
 def has_ended(folder: Path) -> bool:
-    """Whether a run has written its result and kept nothing to go on from."""
-    return (folder / RESULT).is_file() and not checkpoints_in(folder)
+    """Whether a run has written its result and kept nothing to go on from.
+
+    Whatever has the result's name now, a pipe or a broken link, nothing is trained anew over it.
+    """
+    return os.path.lexists(folder / RESULT) and not checkpoints_in(folder)
 
 
 def check_same(folder: Path, experiment: Experiment, registry: Registry, plugins: Registry) -> None:
@@ -122,46 +121,6 @@ def check_same(folder: Path, experiment: Experiment, registry: Registry, plugins
             f"only {', '.join(sorted(may_change))} may change when a run is resumed; name a new folder for another run"
         )
         raise ConfigError([*problems, Problem("", told)])
-
-
-def read_history(folder: Path) -> History:
-    """The history of a run that has ended.
-
-    Raises:
-        NnplugError: the file is missing or broken.
-    """
-    content = _read(folder / HISTORY)
-    try:
-        losses = array("d", content.pop("losses"))
-        epochs = [_with_nan(row) for row in content.pop("epochs")]
-        return History(losses=losses, epochs=epochs, **content)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise NnplugError(f"{folder / HISTORY} is no history: {error}") from error
-
-
-def read_results(folder: Path) -> dict[str, dict[str, float]]:
-    """Loss and metrics of each split of a run that has ended.
-
-    Raises:
-        NnplugError: the file is missing or broken.
-    """
-    content = _read(folder / RESULT)
-    try:
-        return {split: _with_nan(content[split]) for split in ("train", "validation", "test") if content[split]}
-    except (TypeError, KeyError, AttributeError) as error:
-        raise NnplugError(f"{folder / RESULT} is no result: {error}") from error
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise NnplugError(f"{path} cannot be read: {error}") from error
-
-
-def _with_nan(row: dict[str, float | None]) -> dict[str, float]:
-    """JSON has no NaN; null stands for it."""
-    return {name: nan if value is None else value for name, value in row.items()}
 
 
 def how_to_go_on(folder: Path, changes: Iterable[str] = ()) -> str:

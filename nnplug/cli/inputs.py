@@ -34,13 +34,14 @@ def _read(path: Path) -> Array:
     with data_file(path).open("rb") as file:
         start = file.read(6)
     if start.startswith(b"PK"):
-        return read_npz(path, lambda names: {_choose(path, names): "x"})["x"]
+        return read_npz(path, lambda names: _choose(path, names))["x"]
     if start == b"\x93NUMPY":
         return read_npy(path)
     raise DataError(f"{path}: is neither a .npy nor a .npz file")
 
 
-def _choose(path: Path, names: list[str]) -> str:
-    if "x" not in names and len(names) != 1:
-        raise DataError(f"{path}: holds {reprlib.repr(names)}; call the one to predict 'x'")
-    return "x" if "x" in names else names[0]
+def _choose(path: Path, names: list[str]) -> dict[str, str]:
+    """Only x: an array of another name, such as y_test, may be anything."""
+    if "x" not in names:
+        raise DataError(f"{path}: has no array x; it holds {reprlib.repr(names)}; call the one to predict 'x'")
+    return {"x": "x"}

@@ -12,6 +12,7 @@ from nnplug.registry import default_registry
 from nnplug.store import Listed
 
 COLUMNS = ("kind", "name", "distribution", "version", "status", "error")
+LONGEST = 86_400  # seconds; the system waits for no process longer than some weeks
 
 
 @click.group(invoke_without_command=True)
@@ -42,8 +43,20 @@ def command(ctx: click.Context, as_json: bool) -> None:
         say(line)
 
 
+def _check_seconds(ctx: click.Context, parameter: click.Parameter, seconds: float) -> float:
+    if not 0 < seconds <= LONGEST:  # click.FloatRange would admit NaN
+        raise click.BadParameter(f"expected a finite number above 0, at most {LONGEST:,} (a day), got {seconds:g}")
+    return seconds
+
+
 @command.command()
-@click.option("--timeout", default=10.0, show_default=True, help="Seconds that each plugin may take to import.")
+@click.option(
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    callback=_check_seconds,
+    help="Seconds that each plugin may take to import.",
+)
 @json_option
 def doctor(timeout: float, as_json: bool) -> int:
     """Try every plugin in a process of its own and say what is wrong.

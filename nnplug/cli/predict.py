@@ -103,7 +103,8 @@ def _predict(model: Model, path: Path, batch: Array, wanted: bool) -> Iterator[C
 
 
 def _lines(chunk: Chunk, names: tuple[str, ...] | None) -> list[str]:
-    labels = [_label(value, names) for value in chunk.values.tolist()]
+    shown = None if names is None else tuple(map(printable, names))
+    labels = [_label(value, shown) for value in chunk.values.tolist()]
     if chunk.probabilities is None:
         return labels
     columns = chunk.probabilities.reshape(len(labels), -1)
@@ -115,7 +116,7 @@ def _label(value: Any, names: tuple[str, ...] | None) -> str:
     if isinstance(value, list):
         return "\t".join(_label(item, None) for item in value)
     if isinstance(value, int) and names and 0 <= value < len(names):
-        return printable(str(names[value]))
+        return names[value]
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

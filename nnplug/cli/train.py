@@ -87,6 +87,6 @@ def _say_result(result: TrainResult) -> None:
     history = result.history
     told = f"{count(history.epochs, 'epoch')}, {count(history.losses, 'step')} in {history.train_seconds:.1f} s"
     if history.best_epoch is not None:
-        told += f"; the best is epoch {history.best_epoch}, by {history.monitor}"
-    say(told if history.stopped == "finished" else f"{told}; {history.stopped}")
+        told += f"; the best is epoch {history.best_epoch}, by {printable(str(history.monitor))}"
+    say(told if history.stopped == "finished" else f"{told}; {printable(history.stopped)}")
     say(f"model: {printable(str(result.model_path))}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -236,9 +238,44 @@ def test_a_disk_that_is_full_costs_a_checkpoint_and_no_training(tmp_path: Path, 
     assert bytes_of(result) == bytes_of(whole)
 
 
-def test_the_history_of_an_ended_run_must_be_one(tmp_path: Path) -> None:
-    """A broken file is named."""
-    result = nnplug.train(DIGITS, out=tmp_path / "run")
-    (result.folder / "history.json").write_text(json.dumps({"losses": "none"}))
-    with pytest.raises(NnplugError, match=r"history\.json is no history: "):
-        nnplug.train(DIGITS, out=result.folder, resume=True)
+@pytest.mark.parametrize("steps", [4, 1000])
+def test_a_checkpoint_that_cannot_be_removed_ends_no_training(
+    steps: int, stopped: Path, whole: nnplug.TrainResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither when there is a newer one nor when the run is done; the warning names it, and nothing is left to do."""
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "step-8.safetensors":
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    told = r"checkpoints.step-8\.safetensors cannot be removed: Permission denied; it is not needed any more, remove it"
+    with pytest.warns(UserWarning, match=told):
+        result = nnplug.train(DIGITS, changes=[f"train.checkpoint_steps={steps}"], out=stopped, resume=True)
+    assert bytes_of(result) == bytes_of(whole)
+    assert result.results == whole.results
+    assert [path.stem for path in checkpoints_in(stopped)] == ["step-8"]
+    assert result.how_to_go_on == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links and pipes")
+@pytest.mark.parametrize("kind", ["pipe", "device", "nothing"])
+@pytest.mark.parametrize("name", ["result.json", "history.json"])
+def test_an_ended_run_is_not_trained_over(name: str, kind: str, tmp_path: Path, whole: nnplug.TrainResult) -> None:
+    """Whatever stands for its files now is refused at once, and the model stays."""
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder)
+    (folder / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to("/dev/zero" if kind == "device" else "nowhere")
+    model = (folder / "model.safetensors").stat().st_ino  # a file that is written is another one
+    with (
+        pytest.warns(UserWarning, match="has ended") if name == "result.json" else nullcontext(),
+        pytest.raises(NnplugError, match=rf"{name} cannot be read: (Not a regular|No such) file.*; put it back"),
+    ):
+        nnplug.train(DIGITS, out=folder, resume=True)
+    assert (folder / "model.safetensors").stat().st_ino == model

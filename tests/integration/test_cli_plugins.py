@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from nnplug.hookspecs import KINDS
 from nnplug.registry import default_registry
 
@@ -73,3 +75,14 @@ def test_metadata_cannot_drive_the_terminal(process, site, layer_code):
     done = process("plugins", path=site.path)
     assert "1\\x1b[2J" in done.out
     assert "\x1b" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"), [("nan", "nan"), ("-1", "-1"), ("0", "0"), ("1e400", "inf"), ("86401", "86401")]
+)
+def test_the_doctor_waits_for_a_time_that_there_is(cli, given, shown):
+    """What is none is refused; what no process could be waited for, too."""
+    done = cli("plugins", "doctor", "--timeout", given)
+    told = f"'--timeout': expected a finite number above 0, at most 86,400 (a day), got {shown}\n"
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err

@@ -46,13 +46,15 @@ def test_one_sample_is_a_batch_of_one(cli, named, digits):
 
 
 def test_archives(cli, named, digits):
-    """Of a .npz file x is taken, or the only array there is."""
+    """Of a .npz file x is taken, and nothing else: the only array there is may be anything."""
     np.savez("two.npz", x=digits, y=np.zeros(3))
-    np.savez("only.npz", pictures=digits)
+    np.savez("only.npz", x_test=digits)
     np.save("x.npy", digits)
     expected = cli("predict", named, "x.npy").out
     assert cli("predict", named, "two.npz").out == expected
-    assert cli("predict", named, "only.npz").out == expected
+    done = cli("predict", named, "only.npz")
+    told = "nnplug: error: only.npz: has no array x; it holds ['x_test']; call the one to predict 'x'\n"
+    assert (done.code, done.out, done.err) == (1, "", told)
 
 
 def test_several_inputs_are_told_apart(cli, named, digits):
@@ -148,7 +150,10 @@ def test_names_of_classes_cannot_drive_the_terminal(cli, trained, digits):
     model.save("evil.safetensors")
     np.save("one.npy", digits[0])
     out = cli("predict", "evil.safetensors", "one.npy").out
-    assert out == f"\\x1b[2J{NAMES[model.predict(digits[:1])[0]]}\\n\n"
+    name = NAMES[model.predict(digits[:1])[0]]
+    assert out == f"\\x1b[2J{name}\\n\n"
+    result = json.loads(cli("predict", "evil.safetensors", "one.npy", "--json").out)
+    assert result["inputs"][0]["labels"] == [f"\x1b[2J{name}\n"]  # JSON has escapes of its own
 
 
 def test_every_wrong_input_is_one_error(cli, named, digits):
@@ -170,7 +175,7 @@ def test_every_wrong_input_is_one_error(cli, named, digits):
         "empty.npy": "expected at least one row, and something in it, got shape (0, 64)",
         "text.npy": "expected numbers, got <U1",
         "object.npy": "holds Python objects, expected numbers",
-        "two.npz": "holds ['a', 'b']; call the one to predict 'x'",
+        "two.npz": "has no array x; it holds ['a', 'b']; call the one to predict 'x'",
         "object.npz": "x: holds Python objects, expected numbers",
         "cut.npy": "the header says 320 bytes, shape (5, 64), but only 311 follow",
         "header.npy": "cannot be read: ",

@@ -63,7 +63,7 @@ def test_json_is_the_only_output_and_agrees_with_the_files(process, config):
     assert json.loads(Path("run/result.json").read_text(encoding="utf-8")) == result
     model, data = nnplug.load(result["model"]), nnplug.load_data("digits")
     assert model.evaluate(*data.test) == pytest.approx(result["test"])
-    assert "train_loss" in done.err
+    assert " seconds\n" in done.err
     assert "\r" not in done.err
     assert "\x1b" not in done.err
 
@@ -79,6 +79,18 @@ def test_human_result(cli, config):
     assert lines[5:] == [f"model: {Path('run', 'model.safetensors')}"]
     result = json.loads(Path("run/result.json").read_text(encoding="utf-8"))
     assert lines[3].split()[1:] == [f"{result['test'][name]:#.4g}" for name in ("loss", "accuracy")]
+
+
+def test_records_cannot_drive_the_terminal(cli, process, config):
+    """What somebody wrote into the history of a run that has ended is printed without control characters."""
+    cli("train", config, "--out", "run")
+    path = Path("run/history.json")
+    history = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**history, "monitor": "\x1b[2J", "stopped": "\x1b]0;x\x07"}), encoding="utf-8")
+    done = process("train", config, "--out", "run", "--resume")
+    assert done.code == 0
+    assert "by \\x1b[2J; \\x1b]0;x\\x07\n" in done.out
+    assert "\x1b" not in done.out + done.err
 
 
 def test_runs_are_numbered(cli, config):
@@ -98,7 +110,7 @@ def test_quiet_leaves_stderr_empty(cli, config):
 def test_progress_in_the_config_is_shown_once(cli, config):
     """A config that asks for progress itself does not get it twice."""
     done = cli("train", config, "--set", 'train.callbacks=["progress"]')
-    assert done.err.count("  train_loss") == 1
+    assert done.err.count(" seconds\n") == 1
 
 
 def test_changes_reach_the_run(cli, config):
