@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import attrs
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from nnplug.arena import Arena, aligned_empty
@@ -122,14 +125,31 @@ def _rubbish(dtype: np.dtype[Any]) -> Any:
 
 
 @contextmanager
-def no_global_random() -> Iterator[None]:
-    """Fail if NumPy's or Python's global random generator is used inside."""
+def no_global_random(instead: str = "leave nothing to chance") -> Iterator[None]:
+    """Fail if NumPy's or Python's global random generator is used inside; ``instead`` says what to do."""
     numpy_before, python_before = _numpy_state(), random.getstate()
     yield
     if _numpy_state() != numpy_before:
-        raise Failure("it draws from NumPy's global generator (np.random.normal and the like); use the rng it is given")
+        raise Failure(f"it draws from NumPy's global generator (np.random.normal and the like); {instead}")
     if random.getstate() != python_before:
-        raise Failure("it draws from Python's random module; use the rng it is given")
+        raise Failure(f"it draws from Python's random module; {instead}")
+
+
+@contextmanager
+def generators_made(module: str) -> Iterator[list[Generator]]:
+    """A list of what ``numpy.random.default_rng`` makes inside, called by that name or by its name in a module."""
+    original = np.random.default_rng
+    made: list[Generator] = []
+
+    def watched(*args: Any, **options: Any) -> Generator:
+        made.append(original(*args, **options))
+        return made[-1]
+
+    with ExitStack() as patches:
+        for place in (np.random, sys.modules[module]):
+            for name in [name for name, value in vars(place).items() if value is original]:
+                patches.enter_context(patch.object(place, name, watched))
+        yield made
 
 
 def _numpy_state() -> tuple[bytes, int]:

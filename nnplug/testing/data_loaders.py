@@ -168,7 +168,7 @@ def _check_labels(name: str, y: Array, classes: int | None) -> None:
 
 def loaded_twice(case: LoaderCase) -> None:
     """Loaded again, the data is the same, in the same order, and no global random numbers are used."""
-    with no_global_random():
+    with no_global_random("draw from numpy.random.default_rng(seed), with an option `seed`"):
         again = case.loader.load()
     for name in ("classes", "scale", "class_names"):
         if getattr(again, name) != getattr(case.data, name):

@@ -42,6 +42,11 @@ def disagreement(given: Array, right: Array) -> float:
     return distance / scale if scale > 0 else 0.0
 
 
+def share(part: float) -> str:
+    """``12%``, ``0.03%``: part of a length that is not zero, and is not told as 0%."""
+    return f"{100 * part:.2g}%" if part < 0.1 else f"{part:.0%}"
+
+
 def agree(given: Array, right: Array) -> bool:
     """Whether two gradients are the same as far as differences can tell."""
     return disagreement(given, right) == 0.0

@@ -150,14 +150,26 @@ class Examination:
         if result.status == "failed":
             yield from (Result(check.__name__, "skipped", f"{first.__name__} failed") for check in others)
             return
-        results = [result, *(run(check, cases) for check in others)]
+        results = [result]
+        for check in others:
+            results.append(self._after(results, check, cases))
         yield from results[1:]
         yield from self._enough(results)
 
+    def _after(self, results: Sequence[Result], check: Any, cases: Sequence[Any]) -> Result:
+        """The result of a check, which is skipped where another failed and what it would say might be untrue."""
+        needs = getattr(self._kit, "NEEDS", {}).get(check.__name__, ())
+        for result in results:
+            if result.check in needs and result.status == "failed":
+                return Result(check.__name__, "skipped", f"{result.check} failed")
+        return run(check, cases)
+
     def _enough(self, results: Sequence[Result]) -> Iterator[Result]:
-        """A failure if nothing ran that matters most."""
+        """A failure if nothing ran that matters most, unless that is because something else failed."""
         wanted = [result for result in results if result.check in self._kit.ONE_OF]
         if all(result.status == "skipped" for result in wanted):
+            if any(result.status == "failed" for result in results):
+                return
             told = "; ".join(f"{result.check}: {result.detail}" for result in wanted)
             yield Result("enough", "failed", f"too little ran to say anything about it ({told}); give other inputs=")
         else:

@@ -12,7 +12,7 @@ from nnplug.contracts import Initializer
 from nnplug.errors import NnplugError
 from nnplug.registry import Registry
 from nnplug.specs import Array, ParamSpec
-from nnplug.testing.arrays import no_global_random
+from nnplug.testing.arrays import close, generators_made, no_global_random
 from nnplug.testing.outcome import Failure, Unsuitable, sentence
 from nnplug.testing.wording import brief
 
@@ -38,7 +38,10 @@ class InitializerCase:
 
     def draw(self, seed: int = 0, dtype: str = "float64") -> Array:
         """An array drawn from a generator with this seed."""
-        return self.initializer(np.random.default_rng(seed), self.spec, np.dtype(dtype))
+        rng = np.random.Generator(
+            np.random.PCG64(seed)
+        )  # default_rng(seed), by which one is known that draws for itself
+        return self.initializer(rng, self.spec, np.dtype(dtype))
 
 
 def cases(initializer: Initializer, inputs: Sequence[Any], registry: Registry) -> list[InitializerCase]:
@@ -71,7 +74,9 @@ def array(case: InitializerCase) -> None:
     """It returns finite numbers of the shape and dtype it was asked for, in an array of their own."""
     for dtype in ("float32", "float64"):
         found: Any = case.draw(dtype=dtype)
-        if not isinstance(found, np.ndarray | np.generic) or found.shape != case.spec.shape:
+        if not isinstance(found, np.ndarray | np.generic):
+            raise Failure(f"it returned {type(found).__name__}, expected an array, such as rng.normal(size=spec.shape)")
+        if found.shape != case.spec.shape:
             raise Failure(f"it returned shape {np.shape(found)}, expected {case.spec.shape}; draw spec.shape numbers")
         if found.dtype != dtype:
             raise Failure(f"it returned {found.dtype} where {dtype} was asked for; end with .astype(dtype, copy=False)")
@@ -84,11 +89,25 @@ def array(case: InitializerCase) -> None:
 
 def same_seed(case: InitializerCase) -> None:
     """The rng it is given is all the chance there is."""
-    with no_global_random():
-        one, two = case.draw(3), case.draw(3)
+    with no_global_random("use the rng it is given"), generators_made(type(case.initializer).__module__) as made:
+        one, two, other = case.draw(3), case.draw(3), case.draw(4)
     if not np.array_equal(one, two):
         raise Failure("the same seed gives other numbers; draw from the rng that is given")
+    if made and np.array_equal(one, other):
+        raise Failure(
+            "it draws from a generator of its own, so that every seed gives the same numbers, and all parameters of "
+            "one shape start alike; draw from the rng that is given"
+        )
 
 
-CHECKS = (array, same_seed)
+def dtypes(case: InitializerCase) -> None:
+    """Every dtype starts from the same numbers: they are drawn in float64 and converted."""
+    if not close(case.draw(), case.draw(dtype="float32"), 1e-3):
+        raise Failure(
+            "in float32 it starts from other numbers than in float64; draw in float64, without dtype=, and convert: "
+            "rng.normal(size=spec.shape).astype(dtype, copy=False)"
+        )
+
+
+CHECKS = (array, same_seed, dtypes)
 ONE_OF = ("array",)

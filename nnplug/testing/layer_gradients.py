@@ -17,6 +17,7 @@ from nnplug.testing.differences import (
     at_kinks,
     differences,
     disagreement,
+    share,
     some_elements,
 )
 from nnplug.testing.layer_cases import ELSEWHERE, ROWS, LayerCase
@@ -91,8 +92,9 @@ class Probe:
         wrong = indices[~(np.abs(chosen - right) <= RELATIVE * scale + ABSOLUTE)]
         if at_kinks(lambda: self.objective(self.dout), array, wrong).all():
             raise Kink
+        off = share(disagreement(chosen, right))
         raise Failure(
-            f"{self.point}, the gradient of {name} is wrong, off by {disagreement(chosen, right):.0%} of its length: "
+            f"{self.point}, the gradient of {name} is wrong, off by {off} of its length: "
             + diagnose(self._all_about(name, given, indices, right))
         )
 

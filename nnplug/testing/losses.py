@@ -12,9 +12,11 @@ from nnplug.errors import NnplugError
 from nnplug.specs import Array
 from nnplug.testing.arrays import PoisonedArena, Watch, close, no_global_random
 from nnplug.testing.diagnosis import Wrong, diagnose
-from nnplug.testing.differences import ABSOLUTE, RELATIVE, agree, at_kinks, differences, disagreement
+from nnplug.testing.differences import ABSOLUTE, RELATIVE, agree, at_kinks, differences, disagreement, share
 from nnplug.testing.loss_cases import ROWS, LossCase, loss_cases, refusal
+from nnplug.testing.loss_notes import handed_out, notes_growth
 from nnplug.testing.outcome import Failure, Skipped, sentence
+from nnplug.testing.precision import COARSE, FINE, is_single, nudged
 from nnplug.testing.targets import Batch
 
 HUGE = 1e4
@@ -76,9 +78,9 @@ def _hold(case: LossCase) -> None:
         apart, scale = np.abs(given - right), max(np.abs(right).max(), np.abs(given).max())
         wrong = np.flatnonzero(~(apart <= RELATIVE * scale + ABSOLUTE))
         if not at_kinks(total, scores, wrong).all():
-            off = disagreement(given, right)
+            off = share(disagreement(given, right))
             raise Failure(
-                f"dscores are wrong, off by {off:.0%} of their length: "
+                f"dscores are wrong, off by {off} of their length: "
                 + diagnose(Wrong("scores", given, right, len(scores)))
             )
     raise Failure(f"dscores differ from central differences at {ATTEMPTS} points, each time where the loss has a kink")
@@ -111,6 +113,20 @@ def writes(case: LossCase) -> None:
     case.loss.predict(batch.scores)
     if changed := watch.changed():
         raise Failure(f"predict writes to {changed}; compute into a new array")
+
+
+def float64(case: LossCase) -> None:
+    """Scores in float64 are computed with in float64: results follow scores that differ by one part in a billion."""
+    found = []
+    for by in (0.0, FINE, COARSE):
+        scores = nudged(case.batch.scores, by, np.random.default_rng(7))
+        found.append([array.copy() for array in case.on(evolve(case.batch, scores=scores)).value_and_grad()])
+    for name, arrays in zip(("losses", "dscores"), zip(*found, strict=True), strict=True):
+        if is_single(*arrays):
+            raise Failure(
+                f"{name} are computed in float32 for float64 scores, with 7 digits instead of 16; compute in the dtype "
+                "of the scores: no astype('float32'), and new arrays in ctx.dtype"
+            )
 
 
 def float32(case: LossCase) -> None:
@@ -245,6 +261,7 @@ def scratch_memory(case: LossCase) -> None:
 
 CHECKS = (
     value_and_grad,
+    float64,
     gradient,
     rows,
     writes,
@@ -255,7 +272,10 @@ CHECKS = (
     predict,
     metrics,
     scratch_memory,
+    notes_growth,
+    handed_out,
 )
+NEEDS = {"gradient": ("float64",)}  # differences of what is rounded say little
 ONE_OF = ("gradient",)
 
 cases = loss_cases

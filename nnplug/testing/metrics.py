@@ -2,79 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import isfinite
-from typing import Any
 
 import numpy as np
-from attrs import evolve, frozen
+from attrs import evolve
 
-from nnplug.contracts import Metric
-from nnplug.errors import NnplugError
-from nnplug.registry import Registry
 from nnplug.specs import Array
 from nnplug.testing.arrays import Watch, close, no_global_random
-from nnplug.testing.outcome import Failure, Skipped, Unsuitable, sentence
-from nnplug.testing.targets import Batch, given_batch, usual_batches
-from nnplug.testing.wording import brief
+from nnplug.testing.metric_cases import MetricCase, metric_cases
+from nnplug.testing.metric_splits import one_score, ordinary_splits
+from nnplug.testing.outcome import Failure, Skipped
+from nnplug.testing.targets import Batch
 
-ROWS = 24
-AT_MOST = 5
 SURE = 20.0  # a score that leaves no doubt
-
-
-@frozen
-class MetricCase:
-    """A metric on one sort of targets."""
-
-    metric: Metric
-    batch: Batch
-
-    def __str__(self) -> str:
-        return f"{brief(self.metric)} on {self.batch}"
-
-    def value(self, batch: Batch | None = None) -> Any:
-        """The metric of a batch, of which it is given copies."""
-        batch = batch or self.batch
-        return self.metric(batch.scores.copy(), batch.targets.copy())
-
-
-def cases(metric: Metric, inputs: Sequence[Any], registry: Registry) -> list[MetricCase]:
-    """The targets that a metric accepts: its check does, and it can be computed.
-
-    Raises:
-        Unsuitable: it accepts none of the usual ones.
-        Failure: it refuses some that were given, or its check accepts what it cannot compute.
-    """
-    batches = [given_batch(scores, targets) for scores, targets in inputs] or list(usual_batches(ROWS, 0))
-    checks = type(metric).check is not Metric.check  # without one of its own, what it takes is found by trying
-    accepted: list[MetricCase] = []
-    refusal = ""
-    for batch in batches:
-        case = MetricCase(metric, batch)
-        try:
-            metric.check(batch.spec, batch.targets)
-        except NnplugError as error:
-            refusal = refusal or f"{batch}: {error}"
-            continue
-        except Exception as error:
-            raise Failure(f"{case}: {sentence(error)}; check refuses targets with nnplug.DataError") from error
-        try:
-            found = case.value()
-            fine, told = isfinite(found), f"it is {found}"
-        except Exception as error:
-            if checks or inputs:
-                raise Failure(f"{case}: check accepts it, but {sentence(error)}") from error
-            fine, told = False, sentence(error)
-        if fine or checks or inputs:
-            accepted.append(case)
-        else:
-            refusal = refusal or f"{batch}: {told}"
-    if not accepted or (inputs and refusal):
-        raise Unsuitable(
-            f"{brief(metric)} takes none of the targets tried, such as {refusal}; give inputs=[(scores, y)]"
-        )
-    return accepted[:AT_MOST] if checks or inputs else accepted[:1]
 
 
 def value(case: MetricCase) -> str:
@@ -121,20 +62,28 @@ def writes(case: MetricCase) -> None:
 
 
 def direction(case: MetricCase) -> str:
-    """Perfect predictions are better than random ones, in the direction that higher_is_better says."""
+    """Perfect predictions are better than random ones and than their opposite, as higher_is_better says."""
     batch = case.batch
     if batch.given:
         raise Skipped("which scores would be perfect for targets that were given, nobody can guess")
     higher = case.metric.higher_is_better
-    best = (max if higher else min)(case.value(evolve(batch, scores=scores)) for scores in _perfect(batch))
     rng = np.random.default_rng(1)
     others = [case.value(evolve(batch, scores=rng.permutation(batch.scores))) for _ in range(5)]
-    told = f"perfect predictions give {best:.3g}, random ones {np.mean(others):.3g}"
-    if all(other == best for other in others):
+    found = [tuple(case.value(evolve(batch, scores=s)) for s in (best, _opposite(best))) for best in _perfect(batch)]
+    told = f"perfect predictions give {found[0][0]:.3g}, random ones {np.mean(others):.3g}"
+    if len({*others, *(best for best, _ in found)}) == 1:
         raise Failure(f"{told}: it does not look at the predictions")
-    if any(other > best if higher else other < best for other in others):
-        raise Failure(f"{told}, so higher_is_better = {higher} is the wrong way round")
-    return told
+    for best, worst in found:  # of several, one suits what the metric takes scores for: values or certainty
+        beaten = (*others, worst)
+        if best >= max(beaten) if higher else best <= min(beaten):
+            return told
+    raise Failure(f"{told}, so higher_is_better = {higher} is the wrong way round")
+
+
+def _opposite(scores: Array) -> Array:
+    """The highest scores where the lowest were."""
+    mirrored: Array = scores.max() + scores.min() - scores
+    return mirrored
 
 
 def _perfect(batch: Batch) -> Iterator[Array]:
@@ -149,5 +98,7 @@ def _perfect(batch: Batch) -> Iterator[Array]:
         yield SURE * (same if same.min() < 0 else 2 * same - 1)
 
 
-CHECKS = (value, row_order, parts, writes, direction)
+CHECKS = (value, row_order, one_score, ordinary_splits, parts, writes, direction)
 ONE_OF = ("value",)
+
+cases = metric_cases

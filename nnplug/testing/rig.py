@@ -16,7 +16,7 @@ from nnplug.contracts import Initializer, Layer
 from nnplug.registry import Registry
 from nnplug.specs import Array, ArraySpec, Params, ParamSpec, Plan
 from nnplug.streams import Streams
-from nnplug.testing.arrays import CleanArena
+from nnplug.testing.arrays import CleanArena, arrays_in
 from nnplug.testing.outcome import Failure
 
 GAP = 5  # elements between two parameters' gradients, where nobody may write
@@ -140,10 +140,12 @@ class Rig:
             gradient[placed.start : placed.stop] = np.nan
         return bool(np.isnan(gradient).all())
 
-    def freeze(self) -> None:
-        """Make parameters and state read-only."""
-        for array in (*self.by_path.values(), *self.state.values()):
-            array.setflags(write=False)
+    def freeze(self, *, state: bool) -> None:
+        """Make the parameters that the layer is given read-only, and the state if that is wanted, too."""
+        moving = [] if state else [id(array) for array in self.state.values()]
+        for _, array in arrays_in(self.params, "params"):
+            if id(array) not in moving:
+                array.setflags(write=False)
 
 
 def _with_gaps(layout: Layout) -> Layout:

@@ -16,24 +16,23 @@ from nnplug.specs import Array, Step
 from nnplug.testing.arrays import PoisonedArena
 from nnplug.testing.outcome import Failure
 from nnplug.testing.wording import brief
+from nnplug.updater import Slots
 
-SHAPE = (6, 5)
+FLAT = (30,)
+SHAPES = ((6, 5), (5,), (4, 3, 2, 2))  # of weights, biases and filters
 
 
 @frozen
 class RuleCase:
-    """An update rule."""
+    """An update rule, and the shape of what `apply` is given: a flat block of many parameters, or a parameter's own."""
 
     rule: UpdateRule
     registry: Registry
+    shape: tuple[int, ...] = FLAT
 
     def __str__(self) -> str:
-        return brief(self.rule)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """What `apply` is given: a parameter in its own shape, or a flat block of many."""
-        return (SHAPE[0] * SHAPE[1],) if self.rule.elementwise else SHAPE
+        told = brief(self.rule)
+        return told if self.rule.elementwise else f"{told} on a parameter {self.shape}"
 
 
 @frozen
@@ -49,17 +48,18 @@ class Moved:
 
     rule: UpdateRule
     w: Array
-    slots: dict[str, Array]
+    slots: Slots
     arena: Arena = field(factory=PoisonedArena)
 
     @classmethod
     def start(cls, rule: UpdateRule, w: Array) -> Moved:
         """Parameters before the first step."""
-        return cls(rule, w.copy(), {name: np.zeros_like(w) for name in rule.slots})
+        return cls(rule, w.copy(), Slots({name: np.zeros_like(w) for name in rule.slots}))
 
     def copy(self) -> Moved:
         """What a checkpoint would bring back: values, slots, and a rule made anew."""
-        return Moved(copy.deepcopy(self.rule), self.w.copy(), {name: s.copy() for name, s in self.slots.items()})
+        slots = Slots({name: slot.copy() for name, slot in self.slots.items()})
+        return Moved(copy.deepcopy(self.rule), self.w.copy(), slots)
 
     def step(self, t: int, dw: Array, learning_rate: float = 0.01, decay: bool = True) -> None:
         """One update; the gradient is a copy that the rule may spoil.
@@ -84,7 +84,7 @@ class Moved:
 
 
 def rule_cases(rule: UpdateRule, inputs: Sequence[Any], registry: Registry) -> list[RuleCase]:
-    """The rule itself; update rules take no inputs.
+    """The rule on a block, or on a parameter of each usual shape; update rules take no inputs.
 
     Raises:
         Failure: inputs were given, or its slots are no names.
@@ -94,7 +94,7 @@ def rule_cases(rule: UpdateRule, inputs: Sequence[Any], registry: Registry) -> l
     slots: Any = rule.slots
     if not isinstance(slots, tuple) or not all(isinstance(name, str) for name in slots):
         raise Failure(f"slots must be a tuple of names, it is {slots!r}; write slots = ('v',)")
-    return [RuleCase(rule, registry)]
+    return [RuleCase(rule, registry, shape) for shape in ((FLAT,) if rule.elementwise else SHAPES)]
 
 
 @frozen

@@ -11,11 +11,13 @@ from attrs import evolve
 from nnplug.arena import Arena
 from nnplug.specs import Array
 from nnplug.testing.arrays import close, no_global_random
-from nnplug.testing.outcome import Failure, Skipped
+from nnplug.testing.outcome import Failure, Skipped, sentence
+from nnplug.testing.precision import COARSE, FINE, is_single, nudged
 from nnplug.testing.rule_cases import Landscape, Moved, RuleCase, parabola, rosenbrock, rule_cases
 
 RATES = (0.1, 0.01, 0.003, 0.001, 0.03, 0.3, 1.0)  # one of them suits every rule
 STEPS = 6
+ANY_SHAPE = "where elementwise = False, apply moves each parameter in its own shape, (D, M), biases (M,) and filters"
 GROWTH = 4096  # bytes that many steps may add, for what Python keeps itself
 
 
@@ -36,13 +38,25 @@ def in_place(case: RuleCase) -> None:
     before = moved.w.copy()
     with no_global_random():
         for t, dw in enumerate(gradients(case)[:STEPS], 1):
-            moved.step(t, dw)
+            _step_of_any_shape(case, moved, t, dw)
     if np.array_equal(moved.w, before):
         raise Failure(
             "w is as it was after several updates; change it in place, w -= ..., for w = w - ... is a new array"
+            + ("" if case.rule.elementwise else f", and {ANY_SHAPE}")
         )
     if not (np.isfinite(moved.w).all() and all(np.isfinite(slot).all() for slot in moved.slots.values())):
         raise Failure("w or a slot holds NaN or infinity after a few updates; step.empty gives memory full of rubbish")
+
+
+def _step_of_any_shape(case: RuleCase, moved: Moved, t: int, dw: Array) -> None:
+    try:
+        moved.step(t, dw)
+    except Failure:
+        raise
+    except Exception as error:
+        if case.rule.elementwise:
+            raise
+        raise Failure(f"{sentence(error)}; {ANY_SHAPE}") from error
 
 
 def blocks(case: RuleCase) -> None:
@@ -71,7 +85,7 @@ def minimises_parabola(case: RuleCase) -> str:
 
 def minimises_rosenbrock(case: RuleCase) -> str:
     """With one of several learning rates it comes down Rosenbrock's valley, from 1 to 0.1."""
-    return _descend(case, rosenbrock((2,) if case.rule.elementwise else (2, 1)))
+    return _descend(case, rosenbrock((2, *(1 for _ in case.shape[1:]))))
 
 
 def _descend(case: RuleCase, land: Landscape) -> str:
@@ -137,12 +151,13 @@ def learning_rate(case: RuleCase) -> None:
 
 def decay(case: RuleCase) -> str:
     """Weights decay only where step.decay allows it: not biases."""
+    start = values(case).astype(np.float32).astype(np.float64)  # so that rounding to float32 is no decay
     found = []
     for allowed in (False, True):
-        moved = Moved.start(case.rule, values(case))
+        moved = Moved.start(case.rule, start)
         moved.step(1, np.zeros(case.shape), 0.01, decay=allowed)
         found.append(moved.w)
-    if not np.array_equal(found[0], values(case)):
+    if not np.array_equal(found[0], start):
         raise Failure(
             "with a gradient of zero and step.decay false, w moves; let weight decay act only `if step.decay`"
         )
@@ -161,6 +176,27 @@ def zero_gradient(case: RuleCase) -> None:
         moved.step(t, np.zeros(case.shape))
     if not all(np.isfinite(array).all() for array in (moved.w, *moved.slots.values())):
         raise Failure("with gradients of zero, w or a slot becomes NaN or infinite; add a small eps where you divide")
+
+
+def float64(case: RuleCase) -> None:
+    """In a float64 model it computes in float64: w and slots follow gradients that differ by one part in a billion."""
+    moved = [_last_gradient_nudged(case, by) for by in (0.0, FINE, COARSE)]
+    for name in ("w", *case.rule.slots):
+        arrays = [one.w if name == "w" else one.slots[name] for one in moved]
+        if is_single(*arrays):
+            raise Failure(
+                f"{name} moves in float32 where w and dw are float64, with 7 digits instead of 16; compute in the "
+                "dtype of w: no astype('float32'), and every new array with dtype=w.dtype"
+            )
+
+
+def _last_gradient_nudged(case: RuleCase, by: float) -> Moved:
+    """Parameters after a few steps, the last one along a gradient that is `nudged`."""
+    moved = Moved.start(case.rule, values(case))
+    rng = np.random.default_rng(7)
+    for t, dw in enumerate(gradients(case)[:STEPS], 1):
+        moved.step(t, nudged(dw, by, rng) if t == STEPS else dw, learning_rate=1.0)
+    return moved
 
 
 def float32(case: RuleCase) -> None:
@@ -210,6 +246,7 @@ CHECKS = (
     learning_rate,
     decay,
     zero_gradient,
+    float64,
     float32,
     memory,
 )

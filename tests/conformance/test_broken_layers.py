@@ -310,6 +310,25 @@ class WritesTheSame(Twice):
 
 
 @frozen
+class ClipsWeights(Dense):
+    """Keeps W small, which changes nothing where it is."""
+
+    def forward(self, params, x, ctx):
+        np.clip(params["W"], -99, 99, out=params["W"])
+        return super().forward(params, x, ctx)
+
+
+@frozen
+class ClipsInTraining(Dense):
+    """Does so in backward, and in training alone."""
+
+    def backward(self, params, grads, cache, dout, ctx):
+        if ctx.training:
+            np.clip(params["W"], -99, 99, out=params["W"])
+        return super().backward(params, grads, cache, dout, ctx)
+
+
+@frozen
 class KeepsX(Twice):
     kept: ClassVar[dict[str, Array]] = {}
 
@@ -540,6 +559,8 @@ BROKEN = [
     (WritesX, "writes", "forward writes to x"),
     (WritesCache, "writes", "backward writes to cache[1]['x']"),
     (WritesTheSame, "writes", "read-only", "it writes to an array that is not its own"),
+    (ClipsWeights, "writes", "forward (test_broken_layers.py", "read-only", "an array that is not its own"),
+    (ClipsInTraining, "writes", "backward (test_broken_layers.py", "read-only", "an array that is not its own"),
     (KeepsX, "between_calls", "dx is another one when a second batch went forward", "in the cache"),
     (KeepsOnItself, "plan", "FrozenInstanceError", "what backward needs goes into the cache"),
     (OneOutput, "between_calls", "what forward returned changes when forward is called again"),
@@ -547,7 +568,7 @@ BROKEN = [
     (KeepsScratch, "scratch_memory", "an array of ctx.empty is kept beyond its step"),
     (MemoryOrder, "memory_layout", "dx is another one when x is a transposed array (Fortran order)"),
     (Float64, "float32", "out is float64 where x and parameters are float32"),
-    (GlobalRandom, "same_seed", "NumPy's global generator", "use the rng it is given"),
+    (GlobalRandom, "same_seed", "NumPy's global generator", "take random numbers from ctx.rng"),
     (OwnRandom, "same_seed", "out is another one each time with the same seed; take random numbers from ctx.rng"),
     (NoiseInInference, "inference", "out depends on chance where ctx.training is false"),
     (AlwaysMoves, "inference", "state['mean'] is changed where ctx.training is false"),
@@ -576,6 +597,15 @@ def test_a_broken_layer_is_caught_with_the_right_words(cls, failed, words):
     assert failed in details, report
     for word in words:
         assert word in details[failed], report
+
+
+def test_a_layer_of_chance_is_told_that_and_nothing_else():
+    """No kink, no order in memory and no scratch memory is blamed for numbers that are others each time."""
+    report = examine(OwnRandom).components[0]
+    assert [result.check for result in report.having("failed")] == ["same_seed"]
+    skipped = {result.check for result in report.having("skipped") if result.detail == "same_seed failed"}
+    assert {"parameter_gradients", "input_gradient", "memory_layout", "scratch_memory"} <= skipped
+    assert "enough" not in [result.check for result in report.results]
 
 
 def test_check_raises_with_the_whole_report():

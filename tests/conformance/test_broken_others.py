@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from attrs import define, field, frozen
+from numpy.random import default_rng
 
 from nnplug import Callback, DataError, Initializer, Layer, Metric, NnplugError, Plan, Schedule
 from nnplug.testing import check, examine
@@ -50,6 +51,52 @@ class SharedArray(Initializer):
 
     def __call__(self, rng, spec, dtype):
         return self.kept.setdefault((spec.shape, str(dtype)), np.zeros(spec.shape, dtype))
+
+
+@frozen
+class FixedNormal(Initializer):
+    def __call__(self, rng, spec, dtype):
+        return np.random.default_rng(0).normal(size=spec.shape).astype(dtype)
+
+
+@frozen
+class FixedByName(Initializer):
+    def __call__(self, rng, spec, dtype):
+        return default_rng(0).normal(size=spec.shape).astype(dtype)
+
+
+@frozen
+class DrawsInDtype(Initializer):
+    def __call__(self, rng, spec, dtype):
+        return rng.standard_normal(spec.shape, dtype=dtype)
+
+
+@frozen
+class ReturnsList(Initializer):
+    def __call__(self, rng, spec, dtype):
+        return rng.normal(size=spec.shape).tolist()
+
+
+@frozen
+class Ramp(Initializer):
+    """A good one without chance."""
+
+    def __call__(self, rng, spec, dtype):
+        return np.linspace(-1, 1, spec.size).reshape(spec.shape).astype(dtype)
+
+
+@frozen
+class Seeding(Initializer):
+    """A good one that makes a generator of its own from the one it is given."""
+
+    def __call__(self, rng, spec, dtype):
+        return default_rng(rng.integers(2**32)).normal(size=spec.shape).astype(dtype)
+
+
+@frozen
+class GlobalSchedule(Schedule):
+    def factor(self, step, total, history):
+        return 1.0 + 0 * np.random.rand()  # noqa: NPY002
 
 
 @frozen
@@ -339,6 +386,11 @@ class Halfway(Layer):
 BROKEN = [
     (GlobalNormal, "same_seed", "NumPy's global generator"),
     (OwnNormal, "same_seed", "the same seed gives other numbers; draw from the rng that is given"),
+    (FixedNormal, "same_seed", "it draws from a generator of its own", "draw from the rng that is given"),
+    (FixedByName, "same_seed", "it draws from a generator of its own", "all parameters of one shape start alike"),
+    (DrawsInDtype, "dtypes", "in float32 it starts from other numbers", "draw in float64, without dtype=, and convert"),
+    (ReturnsList, "array", "it returned list, expected an array"),
+    (GlobalSchedule, "pure", "NumPy's global generator", "; leave nothing to chance"),
     (Float64Normal, "array", "it returned float64 where float32 was asked for"),
     (MatrixOnly, "examples", "for a parameter (4,)", "ValueError", "refused with nnplug.ShapeError"),
     (Flat, "array", "it returned shape (15,), expected (5, 3)"),
@@ -389,6 +441,8 @@ def test_a_broken_component_is_caught_with_the_right_words(cls, failed, words):
 
 def test_the_components_that_are_changed_above_are_good():
     """So whatever fails above fails because of its one mistake."""
+    check(Ramp)
+    check(Seeding)
     check(Hits)
     check(Counter)
     check(RefusesToDoWithout)

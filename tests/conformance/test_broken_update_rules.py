@@ -97,6 +97,59 @@ class KeepsSpeed(UpdateRule):
 
 
 @frozen
+class ReplacesSlot(UpdateRule):
+    """Puts a new array into the mapping: the slot that a checkpoint keeps stays zero."""
+
+    slots = ("v",)
+
+    def apply(self, w, dw, slots, step):
+        slots["v"] = 0.9 * slots["v"] + dw
+        w -= step.learning_rate * slots["v"]
+
+
+@frozen
+class MatrixAlone(UpdateRule):
+    elementwise = False
+
+    def apply(self, w, dw, slots, step):
+        u, _, v = np.linalg.svd(dw, full_matrices=False)
+        w -= step.learning_rate * (u @ v)
+
+
+@frozen
+class RowsAndColumns(UpdateRule):
+    elementwise = False
+
+    def apply(self, w, dw, slots, step):
+        _rows, columns = w.shape
+        w -= step.learning_rate * dw / columns
+
+
+@frozen
+class LeavesBiases(UpdateRule):
+    elementwise = False
+
+    def apply(self, w, dw, slots, step):
+        if w.ndim > 1:
+            w -= step.learning_rate * dw
+
+
+@frozen
+class LeavesFilters(UpdateRule):
+    elementwise = False
+
+    def apply(self, w, dw, slots, step):
+        if w.ndim < 3:
+            w -= step.learning_rate * dw
+
+
+@frozen
+class GlobalNoise(UpdateRule):
+    def apply(self, w, dw, slots, step):
+        w -= step.learning_rate * (dw + 1e-3 * np.random.normal(size=w.shape))  # noqa: NPY002
+
+
+@frozen
 class OwnRate(UpdateRule):
     def apply(self, w, dw, slots, step):
         w -= self.learning_rate * dw
@@ -180,6 +233,12 @@ BROKEN = [
     (BlockNorm, "blocks", "a norm, mean or maximum over the block enters; write elementwise = False"),
     (CountsItself, "slots_survive", "step.t counts the steps"),
     (KeepsSpeed, "slots_survive", "what lasts from step to step belongs in a slot"),
+    (ReplacesSlot, "in_place", "puts another array in the place of slots['v']; write into the one there"),
+    (MatrixAlone, "in_place", "on a parameter (5,)", "LinAlgError", "moves each parameter in its own shape"),
+    (RowsAndColumns, "in_place", "on a parameter (5,)", "not enough values to unpack", "biases (M,) and filters"),
+    (LeavesBiases, "in_place", "on a parameter (5,): w is as it was", "moves each parameter in its own shape"),
+    (LeavesFilters, "in_place", "on a parameter (4, 3, 2, 2): w is as it was", "biases (M,) and filters"),
+    (GlobalNoise, "in_place", "NumPy's global generator (np.random.normal and the like); leave nothing to chance"),
     (OwnRate, "learning_rate", "use step.learning_rate"),
     (DecaysAll, "decay", "let weight decay act only `if step.decay`"),
     (Unannounced, "decay", "always false for a rule that does not announce it; write decays = True"),

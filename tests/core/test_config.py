@@ -174,7 +174,8 @@ def test_all_mistakes_of_a_config_at_once():
         "mnist.toml: model.layers[3]: no layer is called 'afine'; did you mean 'affine'? There are: "
         + ", ".join(REGISTRY.names("layer")),
         "mnist.toml: model.layers[4]: expected the name of a layer or a table with a 'type', got 5",
-        "mnist.toml: model.loss: no loss is called 'hinge'; did you mean 'svm'? There are: " + ", ".join(REGISTRY.names("loss")),
+        "mnist.toml: model.loss: no loss is called 'hinge'; did you mean 'svm'? There are: "
+        + ", ".join(REGISTRY.names("loss")),
         "mnist.toml: model.l2: must be >= 0: -1.0",
         "mnist.toml: update.schedule.warmup: must be >= 0: -1",
         "mnist.toml: update.beta1: must be < 1: 1.0",
