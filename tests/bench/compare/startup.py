@@ -56,11 +56,10 @@ def processor_time() -> float:
 
 
 def seconds(arguments: list[str], path: str) -> float:
-    """How long a fresh Python keeps the processor busy from start to end."""
+    """How long a fresh Python keeps the processor busy from start to end; compiled files are kept, as usual."""
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": ""}
     started, before = perf_counter(), processor_time()
-    subprocess.run(
-        [sys.executable, *arguments], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL, check=True
-    )
+    subprocess.run([sys.executable, *arguments], env=environment, stdout=subprocess.DEVNULL, check=True)
     return (processor_time() - before) or (perf_counter() - started)
 
 
