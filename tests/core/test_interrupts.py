@@ -18,8 +18,10 @@ NUMBERS = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    """Put the handlers back, whatever a test does."""
+    """As in a process that ignores none of them, as `nohup` has SIGHUP ignored; put back, whatever a test does."""
     kept = {number: signal.getsignal(number) for number in NUMBERS}
+    for number in NUMBERS:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     yield
     for number, handler in kept.items():
         signal.signal(number, handler)

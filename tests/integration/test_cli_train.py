@@ -270,7 +270,11 @@ def test_interrupt_keeps_the_model(config, name, code):
     """A signal in the middle of a long run ends it with a model that can be used."""
     command = [sys.executable, "-m", "nnplug", "train", str(config), "--out", "run", "--json"]
     with subprocess.Popen(
-        [*command, "--set", "train.epochs=1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--set", "train.epochs=1000000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # which `nohup` would have it ignore
     ) as running:
         for line in running.stderr:
             if line.lstrip().startswith("3/"):
