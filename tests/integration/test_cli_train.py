@@ -264,7 +264,16 @@ def test_missing_data_exits_with_1(cli, config):
     assert done.err.startswith("nnplug: error: no.csv: no such file")
 
 
+@pytest.fixture
+def hangup():
+    """SIGHUP is not ignored, as `nohup` has it ignored: processes inherit that."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @UNIX
+@pytest.mark.usefixtures("hangup")
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_interrupt_keeps_the_model(config, name, code):
     """A signal in the middle of a long run ends it with a model that can be used."""
@@ -274,7 +283,6 @@ def test_interrupt_keeps_the_model(config, name, code):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # which `nohup` would have it ignore
     ) as running:
         for line in running.stderr:
             if line.lstrip().startswith("3/"):
