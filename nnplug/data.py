@@ -28,6 +28,7 @@ class Prepared:
     def batches(self, batch_size: int, rng: Generator | None, start: int = 0) -> Iterator[Batch]:
         """One epoch; see `Source.batches`."""
         batches: Iterator[Any] = self._source.batches(batch_size, rng, start)
+        seen = weighs = False
         for batch in batches:
             if not isinstance(batch, tuple | list) or len(batch) != 3:
                 got = f"{len(batch)} values" if isinstance(batch, tuple | list) else type(batch).__name__
@@ -35,7 +36,10 @@ class Prepared:
             x, y, weight = np.asanyarray(batch[0]), np.asanyarray(batch[1]), batch[2]
             if weight is not None:
                 weight = _batch_weight(np.asanyarray(weight), len(x))
+            seen, weighs = True, weighs or weight is None or bool(weight.any())
             yield rescale(x, self._dtype, self._scale), y, weight
+        if seen and not weighs and start == 0:
+            raise DataError("all rows that a source yielded in an epoch weigh nothing; some must weigh more than 0")
 
 
 def open_split(split: Any, name: str, dtype: np.dtype[Any], scale: Scale | None) -> Source:

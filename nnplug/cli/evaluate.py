@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from nnplug import evaluation
 from nnplug.classes import renumbered
-from nnplug.cli.output import results_only, say, say_json, table
+from nnplug.cli.output import complain, results_only, say, say_json, table
 from nnplug.cli.params import PATH, json_option, set_option
 from nnplug.config import set_value
 from nnplug.errors import DataError
@@ -50,6 +51,8 @@ def command(model: Path, data: str, changes: tuple[str, ...], split: str | None,
         metrics = trained.metrics()
         source = open_for(trained, chosen, split, metrics)
         results = evaluation.evaluate(trained.network, source, metrics)
+        if not isfinite(results["loss"]):
+            complain(f"the loss is {results['loss']}: the data or the model holds NaN or infinity", "warning")
     if as_json:
         say_json({"model": str(model), "data": data, "split": split, "rows": source.rows, "results": results})
         return

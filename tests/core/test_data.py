@@ -358,6 +358,21 @@ def test_a_sources_batches_are_cast_and_scaled() -> None:
     assert sample_spec(Stream(), "float32") is None
 
 
+def test_a_source_whose_rows_all_weigh_nothing_is_refused() -> None:
+    """Nothing would be learned from it, without a word; what goes on in the middle of an epoch has not seen all."""
+
+    class Weightless:
+        rows = 3
+
+        def batches(self, batch_size: int, rng: Any, start: int = 0) -> Iterator[Any]:
+            yield from [([[1], [2]], [0, 1], [0, 0]), ([[3]], [1], [0.0])][start:]
+
+    source = open_split(Weightless(), "train", F32, None)
+    with pytest.raises(DataError, match=r"^all rows that a source yielded in an epoch weigh nothing; some must weigh"):
+        collect(source, 2)
+    assert len(list(source.batches(2, None, 1))) == 1
+
+
 def test_a_source_may_tell_its_samples_shape() -> None:
     """Then nobody has to write it into a config."""
     stream = Stream()

@@ -69,6 +69,18 @@ def test_classes_are_told_apart_by_name(cli):
     assert "the data has a class 'zz', which the model does not know; it knows 'a', 'b', 'c'" in done.err
 
 
+def test_a_loss_that_is_not_finite_is_warned_of(cli, trained):
+    """A mapped file is not looked through before; its NaN would count as a class."""
+    x, y = nnplug.load_data("digits").test
+    x = x.astype(np.float64)
+    x[3, 5] = np.nan
+    np.save("x.npy", x)
+    np.save("y.npy", y)
+    done = cli("evaluate", trained, "--data", "arrays", "--set", "path=x.npy", "--set", "targets=y.npy")
+    assert done.code == 0
+    assert "nnplug: warning: the loss is nan: the data or the model holds NaN or infinity" in done.err
+
+
 def test_another_scale_is_refused(cli, trained):
     """What the loader would scale otherwise than the model was trained on gives no numbers."""
     x, y = nnplug.load_data("digits").test
