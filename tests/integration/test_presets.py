@@ -28,7 +28,7 @@ FLOORS: dict[str, tuple[float, list[str]]] = {
     "scratch-two-layer": (0.965, []),
     "scratch-two-layer-sigmoid": (0.938, []),
     "cs231n-two-layer": (0.965, ["train.epochs=6"]),
-    "cs231n-deep": (0.965, ["train.epochs=4"]),
+    "cs231n-deep": (0.97, ["train.epochs=6"]),
     "dnn-784-128-64-10": (0.955, ["train.epochs=4"]),
     "dnn-784-128-64-10-adam": (0.965, ["train.epochs=4"]),
     "mnist": (0.96, ["train.epochs=2"]),
