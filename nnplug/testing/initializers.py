@@ -38,9 +38,7 @@ class InitializerCase:
 
     def draw(self, seed: int = 0, dtype: str = "float64") -> Array:
         """An array drawn from a generator with this seed."""
-        rng = np.random.Generator(
-            np.random.PCG64(seed)
-        )  # default_rng(seed), by which one is known that draws for itself
+        rng = np.random.Generator(np.random.PCG64(seed))  # not by default_rng, which tells who draws for himself
         return self.initializer(rng, self.spec, np.dtype(dtype))
 
 

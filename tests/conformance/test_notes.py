@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from attrs import field, frozen
 
-from nnplug import DataError, Layer, Loss, Plan, ShapeError
+from nnplug import Layer, Plan, ShapeError
 from nnplug.testing import check, examine
+from nnplug_builtins.mse import Mse
 
 
 @frozen
@@ -92,7 +93,7 @@ class OutputInNotes(Twice):
 
 @frozen
 class CacheInNotes(Layer):
-    """Squares, with x in an array that the next step overwrites."""
+    """Mse, with x in an array that the next step overwrites."""
 
     def plan(self, x):
         return Twice().plan(x)
@@ -107,20 +108,7 @@ class CacheInNotes(Layer):
 
 
 @frozen
-class Squares(Loss):
-    """A good loss of values."""
-
-    def value_and_grad(self, scores, targets, ctx):
-        difference = scores - targets.astype(scores.dtype)
-        return (difference**2).reshape(len(scores), -1).sum(axis=1), 2 * difference
-
-    def check(self, scores, targets):
-        if targets.shape[1:] != scores.shape or not np.isfinite(targets).all():
-            raise DataError(f"needs finite targets {scores.shape} a row, given {targets.shape[1:]}")
-
-
-@frozen
-class AppendsLosses(Squares):
+class AppendsLosses(Mse):
     def value_and_grad(self, scores, targets, ctx):
         losses, dscores = super().value_and_grad(scores, targets, ctx)
         ctx.notes.setdefault("losses", []).append(losses)
@@ -128,7 +116,7 @@ class AppendsLosses(Squares):
 
 
 @frozen
-class GradientInNotes(Squares):
+class GradientInNotes(Mse):
     def value_and_grad(self, scores, targets, ctx):
         losses, dscores = super().value_and_grad(scores, targets, ctx)
         kept = buffer(dscores, ctx)
@@ -162,5 +150,5 @@ def test_what_a_loss_hands_out_lies_in_no_note():
 def test_notes_for_each_number_of_rows_are_fine():
     """So is a constant in the cache."""
     check(Twice)
-    check(Squares)
+    check(Mse)
     check(Around, examples=[Around(Twice())])

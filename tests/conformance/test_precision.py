@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from attrs import frozen
 
-from nnplug import ArraySpec, DataError, Layer, Loss, ParamSpec, Plan, ShapeError, UpdateRule
+from nnplug import ArraySpec, Layer, ParamSpec, Plan, ShapeError, UpdateRule
 from nnplug.testing import check, examine
 from nnplug.testing.differences import share
+from nnplug_builtins.mse import Mse
 
 
 @frozen
@@ -67,20 +68,7 @@ class SingleLookUp(Layer):
 
 
 @frozen
-class Squares(Loss):
-    """A good loss of values."""
-
-    def value_and_grad(self, scores, targets, ctx):
-        difference = scores - targets.astype(scores.dtype)
-        return (difference**2).reshape(len(scores), -1).sum(axis=1), 2 * difference
-
-    def check(self, scores, targets):
-        if targets.shape[1:] != scores.shape or not np.isfinite(targets).all():
-            raise DataError(f"needs finite targets {scores.shape} a row, given {targets.shape[1:]}")
-
-
-@frozen
-class SingleSquares(Squares):
+class SingleSquares(Mse):
     def value_and_grad(self, scores, targets, ctx):
         losses, dscores = super().value_and_grad(scores.astype("f4"), targets, ctx)
         return losses.astype(scores.dtype), dscores.astype(scores.dtype)
@@ -161,7 +149,7 @@ class SignOf(UpdateRule):
         w -= step.learning_rate * np.sign(0.9 * m + 0.1 * dw)
 
 
-@pytest.mark.parametrize("cls", [Scale, Squares, Rounding, SignOf])
+@pytest.mark.parametrize("cls", [Scale, Mse, Rounding, SignOf])
 def test_what_rounds_on_purpose_is_fine(cls):
     """So are the sign of something, and of course what the components above get wrong."""
     check(cls)
