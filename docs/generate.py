@@ -25,14 +25,12 @@ import click
 
 import nnplug
 import nnplug.testing
-from nnplug import arrayfiles, checkpoint, config, files, tensorfile
+from nnplug import arrayfiles, checkpoint, config, files, lines, table, tensorfile
 from nnplug import limits as sizes
 from nnplug.cli.main import COMMANDS, cli
 from nnplug.hookspecs import KINDS
 from nnplug.options import Option, describe_type, options_of
 from nnplug.testing.examination import KITS
-from nnplug_builtins import _lines
-from nnplug_builtins import _table as table
 
 DOCS = Path(__file__).parent
 REGION = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end of generated -->)", re.DOTALL)
@@ -63,7 +61,7 @@ LIMITS = {
         ("the table of contents of a `.npz` file", arrayfiles.CONTENTS, "bytes"),
         ("what is read of a `.npz` file, unpacked", arrayfiles.SMALL, "bytes"),
         ("or, where that is more", arrayfiles.RATIO, "times the file's size"),
-        ("a row of a CSV file", _lines.LONGEST, "characters"),
+        ("a row of a CSV file", lines.LONGEST, "characters"),
         ("the columns of a CSV file", table.WIDEST, "columns"),
     ),
 }
@@ -253,7 +251,9 @@ def _api(name: str, value: Any) -> Iterator[str]:
         if isinstance(member, property) and member.__doc__:
             yield f"#### {name}.{member_name}"
             yield markdown(member.__doc__)
-        elif inspect.isfunction(member) and member.__doc__ and _public(value, member_name):
+            continue
+        member = member.__func__ if isinstance(member, staticmethod) else member
+        if inspect.isfunction(member) and member.__doc__ and _public(value, member_name):
             yield f"#### {name}.{member_name}"
             yield from _callable(member_name, member)
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nnplug.registry import Registry, default_registry
     from nnplug.solver import Solver
     from nnplug.specs import Array, ArraySpec, Batch, Dataset, Params, ParamSpec, Plan, Source, StateSpec, Step
+    from nnplug.table import Table
 
 # Everything is imported when it is first asked for: `nnplug --help` needs no NumPy, a plugin no training loop.
 _HOME = {
@@ -74,6 +75,7 @@ _HOME = {
     "Source": "nnplug.specs",
     "StateSpec": "nnplug.specs",
     "Step": "nnplug.specs",
+    "Table": "nnplug.table",
     "TrainResult": "nnplug.job",
     "UpdateRule": "nnplug.contracts",
     "build": "nnplug.builder",
@@ -148,6 +150,7 @@ __all__ = [
     "Source",
     "StateSpec",
     "Step",
+    "Table",
     "TrainResult",
     "UpdateRule",
     "build",

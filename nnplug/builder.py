@@ -10,7 +10,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import DTypeLike
 
-from nnplug.about import About
+from nnplug.about import FACTS, About
 from nnplug.buffers import Buffers, Initialise, Layout, lay_out
 from nnplug.chain import Chain
 from nnplug.config import ModelConfig, build_section
@@ -33,6 +33,7 @@ def build(
     scale: tuple[float, float] | None = None,
     classes: int | None = None,
     class_names: Sequence[str] | None = None,
+    feature_names: Sequence[str] | None = None,
     registry: Registry | None = None,
 ) -> Model:
     """Assemble a network by registry name.
@@ -46,6 +47,7 @@ def build(
         scale: ``(offset, factor)`` for raw input: the network sees ``(x - offset) * factor``.
         classes: the number of classes, to be remembered.
         class_names: the classes' names, to be remembered.
+        feature_names: the names of the input's columns, to be remembered.
         registry: where names are looked up; default: everything installed.
 
     Raises:
@@ -57,7 +59,8 @@ def build(
     (4, 3)
     """
     registry = registry or default_registry()
-    about = {"seed": seed, "dtype": _name(dtype), "scale": scale, "classes": classes, "class_names": class_names}
+    about = {"seed": seed, "dtype": _name(dtype), "scale": scale, "classes": classes}
+    about |= {"class_names": class_names, "feature_names": feature_names}
     draft = draw_up(config, input_shape, about, registry)
     streams, floating = Streams(draft.about.seed), np.dtype(draft.about.dtype)
 
@@ -106,9 +109,7 @@ class Draft:
             self.input_spec,
             self.registry,
             seed=self.about.seed,
-            scale=self.about.scale,
-            classes=self.about.classes,
-            class_names=self.about.class_names,
+            **{name: getattr(self.about, name) for name in FACTS},
         )
 
 
@@ -155,7 +156,7 @@ def _input_spec(config: ModelConfig, about: About) -> ArraySpec:
     if config.input_shape is None:
         raise ConfigError([Problem("model", "needs 'input_shape', the shape of one sample, such as [784]")])
     spec = ArraySpec(config.input_shape, config.input_dtype or about.dtype)
-    about.check_input(spec.dtype)
+    about.check_input(spec)
     return spec
 
 

@@ -110,7 +110,7 @@ def _read(distribution: Distribution, groups: Mapping[str, str]) -> tuple[list[E
     """A distribution's entries, and what is wrong with their groups, if anything."""
     if "[nnplug." not in (distribution.read_text("entry_points.txt") or ""):
         return [], ""
-    given = distribution.metadata["Name"]
+    given = distribution.metadata.get("Name")  # type: ignore[attr-defined]  # an email.message.Message, which has it
     if not given:
         raise ValueError("its METADATA names no distribution")
     name, version = printable(normalise(given)), printable(distribution.version or "")

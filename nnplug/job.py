@@ -11,6 +11,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from nnplug.about import FACTS
 from nnplug.builder import build
 from nnplug.checkpoint import FOLDER as CHECKPOINTS
 from nnplug.checkpoint import checkpoints_in, remove_checkpoints
@@ -269,8 +270,6 @@ def build_for(experiment: Experiment, data: Dataset, registry: Registry) -> Mode
         input_shape=shape,
         seed=experiment.seed,
         dtype=experiment.dtype,
-        scale=data.scale,
-        classes=data.classes,
-        class_names=data.class_names,
+        **{name: getattr(data, name) for name in FACTS},
         registry=registry,
     )

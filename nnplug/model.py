@@ -13,7 +13,8 @@ from attrs import evolve
 from numpy.typing import ArrayLike
 
 from nnplug import evaluation
-from nnplug.about import About
+from nnplug.about import FACTS, About
+from nnplug.agreement import check_agreement
 from nnplug.config import ModelConfig, build_section
 from nnplug.contracts import Metric
 from nnplug.data import as_array, open_split
@@ -46,6 +47,7 @@ class Model:
         scale: ``(offset, factor)``, or None.
         classes: the number of classes, where the data said so.
         class_names: the classes' names, where the data said so.
+        feature_names: the names of its input's columns, where the data said so.
         seed: what its random streams follow from.
         streams: its random streams, which training moves on.
         registry: where its names were looked up.
@@ -62,9 +64,11 @@ class Model:
         scale: tuple[float, float] | None = None,
         classes: int | None = None,
         class_names: tuple[str, ...] | None = None,
+        feature_names: tuple[str, ...] | None = None,
     ) -> None:
         self.network, self.config, self.input_spec, self.registry = network, config, input_spec, registry
-        self.seed, self.scale, self.classes, self.class_names = seed, scale, classes, class_names
+        self.seed, self.scale, self.classes = seed, scale, classes
+        self.class_names, self.feature_names = class_names, feature_names
         self.streams = Streams(seed)
         buffers = network.buffers
         self.dtype: np.dtype[Any] = buffers.vector.dtype
@@ -79,23 +83,19 @@ class Model:
         return self._params
 
     def adopt(self, data: Dataset) -> None:
-        """Take over scale, number of classes and class names from the data, where the model has none of its own.
+        """Take over scale, number and names of classes and names of features, where the model has none of its own.
 
         Raises:
             ConfigError: the data tells what cannot be, or is scaled where the model takes integers.
-            DataError: the data is scaled otherwise than the model's input.
+            DataError: the data is scaled otherwise than the model's input, or has other features.
         """
-        if data.scale is not None and self.scale is not None and tuple(data.scale) != tuple(self.scale):
-            raise DataError(
-                f"the data is scaled with (offset, factor) {data.scale}, the model was made for {self.scale}; "
-                "build a new model for this data"
-            )
-        own = {name: getattr(self, name) for name in ("scale", "classes", "class_names")}
+        own = {name: getattr(self, name) for name in FACTS}
         facts = {name: getattr(data, name) if known is None else known for name, known in own.items()}
-        facts |= {"seed": self.seed, "dtype": str(self.dtype)}
-        about: About = build_section(About, facts, self.registry)
-        about.check_input(self.input_spec.dtype)
-        self.scale, self.classes, self.class_names = about.scale, about.classes, about.class_names
+        about: About = build_section(About, facts | {"seed": self.seed, "dtype": str(self.dtype)}, self.registry)
+        check_agreement(data, about.scale, about.feature_names)
+        about.check_input(self.input_spec)
+        for name in FACTS:
+            setattr(self, name, getattr(about, name))
 
     # Prediction
 
@@ -276,16 +276,14 @@ class Model:
             "input_shape": list(self.input_spec.shape),
             "dtype": str(self.dtype),
             "seed": self.seed,
-            "scale": self.scale,
-            "classes": self.classes,
-            "class_names": self.class_names,
+            **{name: getattr(self, name) for name in FACTS},
             "plugins": self.registry.versions(),
         }
         write_model(Path(path).expanduser(), header, {**self.params, **self.state})
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled with parameters, state and random streams."""
-        facts = {name: getattr(self, name) for name in ("seed", "scale", "classes", "class_names")}
+        facts = {name: getattr(self, name) for name in ("seed", *FACTS)}
         parts = self.network, self.config, self.input_spec, self.registry
         return partial(Model, **facts), parts, self.streams.state()
 

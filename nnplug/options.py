@@ -96,9 +96,21 @@ def _docstring_args(cls: type) -> dict[str, str]:
 
 def members(hint: Any) -> tuple[Any, ...]:
     """The members of a union; a hint that is none is its only member."""
+    hint = _meant(hint)
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return typing.get_args(hint)
+        return tuple(member for arg in typing.get_args(hint) for member in members(arg))
     return (hint,)
+
+
+_ALIAS: Any = getattr(typing, "TypeAliasType", ())  # ``type Name = ...``, since Python 3.12; NumPy 2.5 has such ones
+
+
+def _meant(hint: Any) -> Any:
+    """The type that a name for a type stands for."""
+    alias, args = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if not isinstance(alias, _ALIAS):
+        return hint
+    return _meant(alias.__value__[args] if args else alias.__value__)
 
 
 @cache
@@ -118,7 +130,7 @@ def mentions_component(hint: Any) -> bool:
 
 def _args(hint: Any) -> list[Any]:
     """The types that a type is made of; those of a function's parameters stand in a list."""
-    args = typing.get_args(hint)
+    args = typing.get_args(_meant(hint))
     return [inner for arg in args for inner in (arg if isinstance(arg, list) else [arg])]
 
 
@@ -127,7 +139,7 @@ def parts_of(hint: Any) -> set[Any]:
     found: set[Any] = set()
     waiting = [hint]
     while waiting:
-        part = waiting.pop()
+        part = _meant(waiting.pop())
         if part not in found:
             found.add(part)
             waiting += _args(part)

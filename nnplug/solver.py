@@ -11,10 +11,10 @@ from time import perf_counter
 from typing import Any
 
 from nnplug import evaluation
+from nnplug.agreement import renumbered
 from nnplug.arena import Arena
 from nnplug.best import Best
 from nnplug.checkpoint import Keeper, newest_checkpoint, read_checkpoint, write_checkpoint
-from nnplug.classes import renumbered
 from nnplug.config import TrainConfig, build_section
 from nnplug.contracts import Callback, Metric, UpdateRule
 from nnplug.course import choose_monitor, learning_rate, length, look_at_limits

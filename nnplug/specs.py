@@ -170,6 +170,8 @@ class Dataset:
         classes: the number of classes, where targets are class indices.
         scale: ``(offset, factor)``: the model sees ``(x - offset) * factor`` in its own dtype, and remembers it.
         class_names: a name for each class. A model that has names already keeps its own numbers for them.
+        feature_names: a name for each column of x, where x is a table, (N, D). A model that has names already takes no
+            others, nor these in another order.
     """
 
     train: Any = field(repr=_outline)
@@ -178,3 +180,4 @@ class Dataset:
     classes: int | None = field(default=None, kw_only=True)
     scale: tuple[float, float] | None = field(default=None, kw_only=True)
     class_names: tuple[str, ...] | None = field(default=None, kw_only=True, repr=reprlib.repr)
+    feature_names: tuple[str, ...] | None = field(default=None, kw_only=True, repr=reprlib.repr)

@@ -9,11 +9,10 @@ from typing import Any
 import click
 
 from nnplug import evaluation
-from nnplug.classes import renumbered
+from nnplug.agreement import check_agreement, renumbered
 from nnplug.cli.output import complain, results_only, say, say_json, table
 from nnplug.cli.params import PATH, json_option, set_option
 from nnplug.config import set_value
-from nnplug.errors import DataError
 from nnplug.loading import load, load_data
 from nnplug.model import Model
 from nnplug.naming import printable
@@ -66,11 +65,9 @@ def _for_model(model: Model, data: Dataset) -> Dataset:
     """The data with its classes numbered as the model numbers them.
 
     Raises:
-        DataError: it has classes that the model does not know, or is scaled otherwise.
+        DataError: it has classes or features that the model does not know, or is scaled otherwise.
     """
-    if data.scale is not None and tuple(data.scale) != model.scale:
-        made = f"for {model.scale}" if model.scale else "for data that is not scaled"
-        raise DataError(f"the data is scaled with (offset, factor) {data.scale}, the model was made {made}")
+    check_agreement(data, model.scale, model.feature_names or data.feature_names)
     return renumbered(data, model.class_names)
 
 

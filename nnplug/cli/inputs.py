@@ -1,4 +1,4 @@
-"""Samples to predict, from files that NumPy wrote."""
+"""Samples to predict, from files that NumPy wrote and from tables."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ import numpy as np
 from nnplug.arrayfiles import read_npy, read_npz
 from nnplug.errors import DataError
 from nnplug.model import Model
+from nnplug.naming import quote
 from nnplug.paths import data_file
 from nnplug.specs import Array
+from nnplug.table import Table
+
+TABLES = (".csv", ".tsv", ".txt")
 
 
-def read_batch(path: Path, model: Model) -> Array:
+def read_batch(path: Path, model: Model, delimiter: str) -> Array:
     """A batch of samples that the model takes; a file with one sample is a batch of one.
 
     Raises:
         DataError: the file cannot be read, or holds something else.
     """
+    if path.suffix.lower() in TABLES:
+        return _read_table(data_file(path), model, delimiter)
     array, shape = _read(path), model.input_spec.shape
     if array.shape == shape:
         return array[np.newaxis]
@@ -37,7 +43,7 @@ def _read(path: Path) -> Array:
         return read_npz(path, lambda names: _choose(path, names))["x"]
     if start == b"\x93NUMPY":
         return read_npy(path)
-    raise DataError(f"{path}: is neither a .npy nor a .npz file")
+    raise DataError(f"{path}: is neither a .npy nor a .npz file, nor called a table ({', '.join(TABLES)})")
 
 
 def _choose(path: Path, names: list[str]) -> dict[str, str]:
@@ -45,3 +51,32 @@ def _choose(path: Path, names: list[str]) -> dict[str, str]:
     if "x" not in names:
         raise DataError(f"{path}: has no array x; it holds {reprlib.repr(names)}; call the one to predict 'x'")
     return {"x": "x"}
+
+
+def _read_table(path: Path, model: Model, delimiter: str) -> Array:
+    """The columns that the model knows by their names; where it knows no names, all columns as they stand."""
+    shape, wanted = model.input_spec.shape, model.feature_names
+    if len(shape) != 1:
+        raise DataError(f"{path}: is a table, whose rows are of shape (D,); the model takes samples of shape {shape}")
+    table = Table(path, delimiter)
+    if wanted is None:
+        if all(map(Table.is_number, table.names)):
+            table = Table(path, delimiter, header=False)
+        if len(table.names) != shape[0]:
+            raise DataError(f"{path}: has {_columns(table)}; the model takes {shape[0]}, and knows no names for them")
+        return table.read(["x"] * shape[0])["x"]
+    for name in wanted:
+        if (times := table.names.count(name)) != 1:
+            fault = f"no column is called {quote(name)}" if not times else f"{times} columns are called {quote(name)}"
+            raise DataError(f"{path}: {fault}; the model was made for columns of that name. It has {_columns(table)}")
+    x = table.read(["x" if name in wanted else "ignored" for name in table.names])["x"]
+    there = [name for name in table.names if name in wanted]
+    return x[:, [there.index(name) for name in wanted]]
+
+
+def _columns(table: Table) -> str:
+    """How many columns there are, and their names; of a single one, a hint."""
+    count = len(table.names)
+    if count == 1:
+        return f"1 column, {reprlib.repr(table.names[0])}; is {table.delimiter!r} its delimiter (--delimiter)?"
+    return f"{count} columns: {reprlib.repr(table.names)}" if any(table.names) else f"{count} columns"

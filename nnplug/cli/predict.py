@@ -23,17 +23,30 @@ from nnplug.naming import printable
 from nnplug.specs import Array
 
 
+def _character(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    value = value.replace("\\t", "\t")  # nobody can type a tab
+    if len(value) != 1 or value in '"\r\n':
+        raise click.BadParameter("must be one character, no quote and no line end")
+    return value
+
+
 @click.command()
 @click.argument("model", type=PATH)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--delimiter", default=",", metavar="CHARACTER", callback=_character, help="What stands between a table's cells."
+)
 @click.option("--probabilities", is_flag=True, help="Print the probability of each class, too.")
 @click.option("--out", type=PATH, metavar="FILE.npy", help="Write to a .npy file instead.")
 @json_option
-def command(model: Path, inputs: tuple[Path, ...], probabilities: bool, out: Path | None, as_json: bool) -> None:
+def command(
+    model: Path, inputs: tuple[Path, ...], delimiter: str, probabilities: bool, out: Path | None, as_json: bool
+) -> None:
     """Predict with a trained model.
 
-    INPUT is a .npy file, or a .npz file with an array x, that holds a batch of samples or one sample. It is raw, as
-    the data loader delivered it: the model remembers how to scale it.
+    INPUT is a .npy file, or a .npz file with an array x, that holds a batch of samples or one sample; or a table
+    (.csv, .tsv or .txt) with a sample in each row. It is raw, as the data loader delivered it: the model remembers how
+    to scale it. A model that learned from a table finds its columns by their names, whatever stands beside them.
 
     A line is printed for each sample: the prediction, by the name of its class if the model knows that, and with
     --probabilities those of all classes, in their order, after tabs. --out writes an array for all inputs together:
@@ -43,7 +56,7 @@ def command(model: Path, inputs: tuple[Path, ...], probabilities: bool, out: Pat
         raise click.UsageError(f"--out {out} is the model or an input, which it would replace")
     with results_only():
         trained = load(model)
-        batches = _read_all(inputs, trained)
+        batches = _read_all(inputs, trained, delimiter)
     results = [(path, _predict(trained, path, batch, probabilities)) for path, batch in batches]
     if out is None and not as_json:
         for path, chunks in results:
@@ -59,12 +72,12 @@ def command(model: Path, inputs: tuple[Path, ...], probabilities: bool, out: Pat
         say_json({"model": str(model), "out": None if out is None else str(out), "inputs": entries})
 
 
-def _read_all(inputs: tuple[Path, ...], model: Model) -> list[tuple[Path, Array]]:
+def _read_all(inputs: tuple[Path, ...], model: Model, delimiter: str) -> list[tuple[Path, Array]]:
     """All batches, or an error about each file that is none."""
     batches, problems = [], []
     for path in inputs:
         try:
-            batches.append((path, read_batch(path, model)))
+            batches.append((path, read_batch(path, model, delimiter)))
         except DataError as error:
             problems.append(str(error))
         except OSError as error:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from nnplug.about import FACTS
 from nnplug.contracts import DataLoader
 from nnplug.data import open_split
 from nnplug.errors import DataError, NnplugError
@@ -93,12 +94,15 @@ def splits(case: LoaderCase) -> str:
             open_split(split, name, np.dtype(np.float64), case.data.scale)
         except DataError as error:
             raise Failure(f"{error}") from error
+    names = case.data.feature_names
     for name, x, y in case.arrays():
         for rows in _chunks(len(x)):
             if not np.isfinite(np.asanyarray(x[rows], np.float64)).all():
                 raise Failure(f"the {name} split's x holds NaN or infinity among the rows {rows.start} to {rows.stop}")
         if not np.isfinite(y).all():
             raise Failure(f"the {name} split's y holds NaN or infinity")
+        if names is not None and tuple(x.shape[1:]) != (len(names),):
+            raise Failure(f"there are {len(names)} feature_names for samples of shape {tuple(x.shape[1:])} in {name}")
     scale = case.data.scale
     if scale is not None and not (all(map(isfinite, scale)) and scale[1] != 0):
         raise Failure(f"scale must be two finite numbers, offset and factor, and the factor not 0, it is {scale}")
@@ -170,7 +174,7 @@ def loaded_twice(case: LoaderCase) -> None:
     """Loaded again, the data is the same, in the same order, and no global random numbers are used."""
     with no_global_random("draw from numpy.random.default_rng(seed), with an option `seed`"):
         again = case.loader.load()
-    for name in ("classes", "scale", "class_names"):
+    for name in FACTS:
         if getattr(again, name) != getattr(case.data, name):
             raise Failure(f"loaded twice, {name} is {getattr(case.data, name)} first and {getattr(again, name)} then")
     other = {name: (x, y) for name, x, y in LoaderCase(case.loader, again).arrays()}

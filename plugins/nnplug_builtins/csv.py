@@ -11,9 +11,11 @@ import numpy as np
 from attrs import field, frozen
 from attrs.validators import and_, ge, lt
 
-from nnplug import Array, DataError, DataLoader, Dataset, data_file, hookimpl
+from nnplug import Array, DataError, DataLoader, Dataset, Table, data_file, hookimpl
 from nnplug_builtins._hold_out import hold_out
-from nnplug_builtins._table import Role, Table, column, is_number
+
+Role = Literal["x", "y", "class", "ignored"]
+NAMES, CHARACTERS = 10_000, 80_000  # what a model file holds of names
 
 
 def _one_character(instance: Any, attribute: Any, value: str) -> None:
@@ -61,32 +63,39 @@ class Csv(DataLoader):
                 cells, a cell is empty or no number; the message says which line and column.
         """
         table = Table(data_file(self.path), self.delimiter, self.header)
-        names = table.names()
-        targets, roles = self._roles(names, table.path)
-        if _is_row([name for name, role in zip(names, roles, strict=True) if role == "x"]):
-            told = f"takes its first line for the columns' names, but they are numbers: {_listed(names)}"
+        targets, roles = self._roles(table)
+        features = [name for name, role in zip(table.names, roles, strict=True) if role == "x"]
+        if _is_row(features):
+            told = f"takes its first line for the columns' names, but they are numbers: {_listed(table.names)}"
             warnings.warn(f"{table.path}: {told}; if that line is a row, set header = false", stacklevel=2)
-        columns = table.read(names, roles)
+        columns = table.read(roles)
         class_names = None
         if self.task == "classification":
             y, class_names = _numbered([text.strip() for text in columns["class"].flat])
             if len(class_names) == 1:
-                where, name = column(names, targets[0]), reprlib.repr(class_names[0])
+                where, name = table.column(targets[0]), reprlib.repr(class_names[0])
                 raise DataError(f"{table.path}: {where}: all rows are of one class, {name}")
         else:
-            y = columns["y"][
-                :, np.unique(targets, return_inverse=True)[1]
-            ]  # from the file's order to the one asked for
+            asked = np.unique(targets, return_inverse=True)[1]  # places in the order asked for, not the file's
+            y = columns["y"][:, asked]
             y = y[:, 0] if isinstance(self.target, str | int) else y
         train, test = (columns["x"], y), None
         if self.test:
             chosen = hold_out(len(y), self.test, self.seed, y if class_names else None)
             train, test = ((columns["x"][rows], y[rows]) for rows in chosen)
         classes = len(class_names) if class_names else None
-        return Dataset(train, test=test, classes=classes, scale=self.scale, class_names=class_names)
+        return Dataset(
+            train,
+            test=test,
+            classes=classes,
+            scale=self.scale,
+            class_names=class_names,
+            feature_names=_usable(features),
+        )
 
-    def _roles(self, names: list[str], path: Path) -> tuple[list[int], list[Role]]:
+    def _roles(self, table: Table) -> tuple[list[int], list[Role]]:
         """The targets' indices, in the order asked for, and what each column is."""
+        names, path = table.names, table.path
         wanted = (self.target,) if isinstance(self.target, str | int) else self.target
         targets = [_index(name, names, path) for name in wanted]
         ignored = {_index(name, names, path) for name in self.ignore}
@@ -95,7 +104,7 @@ class Csv(DataLoader):
         if not targets:
             raise DataError(f"{path}: there is no target column")
         if ignored.intersection(targets):
-            raise DataError(f"{path}: {column(names, min(ignored.intersection(targets)))} is both target and ignored")
+            raise DataError(f"{path}: {table.column(min(ignored.intersection(targets)))} is both target and ignored")
         roles: list[Role] = ["ignored" if i in ignored else "x" for i in range(len(names))]
         for i in targets:
             roles[i] = "class" if self.task == "classification" else "y"
@@ -118,10 +127,16 @@ def _index(wanted: str | int, names: list[str], path: Path) -> int:
 
 def _is_row(names: list[str]) -> bool:
     """Whether all names are numbers, and do not just count the columns, as those of a table without names often do."""
-    if not all(is_number(name) for name in names):
+    if not all(Table.is_number(name) for name in names):
         return False
     numbers = [float(name) for name in names]
     return numbers not in (list(range(len(names))), list(range(1, len(names) + 1)))
+
+
+def _usable(names: list[str]) -> tuple[str, ...] | None:
+    """The features' names, if each has one of its own by which other tables' columns can be found."""
+    distinct = all(names) and len(set(names)) == len(names)
+    return tuple(names) if distinct and len(names) <= NAMES and sum(map(len, names)) <= CHARACTERS else None
 
 
 def _listed(names: list[str]) -> str:
@@ -133,7 +148,7 @@ def _listed(names: list[str]) -> str:
 def _numbered(texts: list[str]) -> tuple[Array, tuple[str, ...]]:
     """Class indices and the classes' names, by value where all names are numbers."""
     names = sorted(set(texts))
-    if all(is_number(name) for name in names):
+    if all(Table.is_number(name) for name in names):
         names.sort(key=float)
     index = {name: i for i, name in enumerate(names)}
     return np.array([index[text] for text in texts], np.int64), tuple(names)

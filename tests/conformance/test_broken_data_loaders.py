@@ -130,6 +130,12 @@ class TooFewNames(Points):
 
 
 @frozen
+class OneFeatureTooFew(Points):
+    def dataset(self, x, y):
+        return Dataset((x, y), classes=3, feature_names=("length", "width"))
+
+
+@frozen
 class NoScale(Points):
     def dataset(self, x, y):
         return Dataset((x, y), scale=(0.0, 0.0))
@@ -278,6 +284,7 @@ BROKEN = [
     (OneClass, "labels", "all rows of train are of one class"),
     (FloatLabels, "labels", "class indices are integers"),
     (TooFewNames, "labels", "there are 2 class_names for 3 classes"),
+    (OneFeatureTooFew, "splits", "there are 2 feature_names for samples of shape (3,) in train"),
     (NoScale, "splits", "scale must be two finite numbers"),
     (Bare, "examples", "load must return a nnplug.Dataset, it returned tuple"),
     (NoSuchFile, "examples", "FileNotFoundError", "raise nnplug.DataError that names the file"),

@@ -145,7 +145,7 @@ UNREADABLE = "cannot be read: "
         (declaring("(6,)", "('<f8', (2, 3))"), "expected numbers, got ('<f8', (2, 3))"),
         (declaring("(6,)", "'(100000,100000)f8'"), UNREADABLE),
         (declaring("(6,)", "'V1000000000'"), "expected numbers, got |V1000000000"),
-        (declaring("(6,)", "'a8'"), "expected numbers, got |S8"),
+        (declaring("(6,)", "'S8'"), "expected numbers, got |S8"),
         (declaring("(6,)", "'<M8[s]'"), "expected numbers, got datetime64[s]"),
         (declaring("(6,)", "'\\d'"), UNREADABLE),
         (declaring("(6,)", "'\x1b[2J\n'"), UNREADABLE),

@@ -322,7 +322,7 @@ def test_a_path_that_is_none() -> None:
         ),
         (lambda h: h.update(classes="ten"), "classes: expected an integer or nothing, got 'ten'"),
         (lambda h: h.update(class_names="abc"), "class_names: expected a list, each a text or nothing, got 'abc'"),
-        (lambda h: h.update(class_names=["a", "b", "a"]), "class_names: two classes are called 'a'"),
+        (lambda h: h.update(class_names=["a", "b", "a"]), "class_names: two are called 'a'"),
         (lambda h: h.update(classes=3, class_names=["a", "b"]), "class_names holds 2 for 3 classes"),
         (lambda h: h.update(classes=10**30), "classes: must be <= 2147483648: 1000000000000000000000000000000"),
         (lambda h: h.update(input_shape=[7]), "its hidden.W has shape (4, 6), the model's has (7, 6)"),

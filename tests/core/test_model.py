@@ -6,6 +6,7 @@ import copy
 import pickle
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -542,7 +543,10 @@ def test_training_tells_the_model_about_its_data() -> None:
     facts = {"scale": (np.float32(2), np.float32(0.25)), "classes": np.int64(3), "class_names": ("a", "b", "c")}
     nnplug.Solver(model, dataset(**facts), epochs=1, batch_size=4)
     assert (model.scale, model.classes, model.class_names) == ((2.0, 0.25), 3, ("a", "b", "c"))
+    assert model.feature_names is None
+    nnplug.Solver(model, dataset(feature_names=list("wxyz")), epochs=1, batch_size=4)
     model.save("m")
+    assert nnplug.load("m").feature_names == copy.deepcopy(model).feature_names == tuple("wxyz")
     raw = dataset().train[0]
     np.testing.assert_array_equal(nnplug.load("m").scores(raw), model.scores(raw))
     np.testing.assert_array_equal(model.scores(raw), build().scores((raw.astype("f4") - 2) * np.float32(0.25)))
@@ -558,7 +562,7 @@ def test_what_the_model_knows_is_not_overwritten() -> None:
         model.adopt(dataset(scale=(0.0, 0.25)))
     assert str(caught.value) == (
         "the data is scaled with (offset, factor) (0.0, 0.25), the model was made for (0.0, 0.5); "
-        "build a new model for this data"
+        "load it with that scale, or build a new model for it"
     )
 
 
@@ -572,6 +576,19 @@ def test_what_the_model_knows_is_not_overwritten() -> None:
         ({"scale": 0.5}, "scale: expected a list of a number, a number or nothing, got 0.5"),
         ({"classes": 2.5}, "classes: expected an integer or nothing, got 2.5"),
         ({"class_names": "abc"}, "class_names: expected a list, each a text or nothing, got 'abc'"),
+        (
+            {"feature_names": list("abc")},
+            "feature_names: holds 3 for samples of shape (4,); give one for each column, or none",
+        ),
+        ({"feature_names": list("abca")}, "feature_names: two are called 'a'"),
+        (
+            {"class_names": [str(i) * 9_000 for i in range(9)]},
+            "class_names: the names have 81,000 characters together; a model file takes no more than 80,000",
+        ),
+        (
+            {"class_names": [str(i) for i in range(10_001)]},
+            "class_names: holds 10,001 names; a model file takes no more than 10,000",
+        ),
     ],
 )
 def test_facts_that_cannot_be_are_refused(facts: dict[str, Any], message: str) -> None:
@@ -587,3 +604,12 @@ def test_scaled_data_does_not_become_zeros_of_integers() -> None:
     with pytest.raises(nnplug.ConfigError, match=r"int64 cannot hold x times 0.25; the data is scaled"):
         model.adopt(dataset(scale=(0.0, 0.25)))
     assert model.scale is None
+
+
+def test_all_names_that_are_taken_can_be_kept(tmp_path: Path) -> None:
+    """The longest lists, of characters that JSON takes most room for."""
+    names = [chr(0x1F600 + i // 1000) * 4 + f"{i:04}" for i in range(10_000)]
+    model = nnplug.build([{"type": "affine", "units": 2}], input_shape=10_000, classes=10_000, class_names=names)
+    model.adopt(nnplug.Dataset((np.zeros((2, 10_000)), [0, 1]), feature_names=tuple(names)))
+    model.save(tmp_path / "m")
+    assert nnplug.load(tmp_path / "m").feature_names == tuple(names)

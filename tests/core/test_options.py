@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -11,14 +12,17 @@ import pytest
 from attrs import Factory, define, field, frozen
 from attrs.validators import ge
 
+import nnplug
 from nnplug import Initializer, Layer, Registry, Schedule, UpdateRule
 from nnplug.hookspecs import KINDS
 from nnplug.options import (
     contract_kind,
     describe_type,
     fields_of,
+    members,
     mentions_component,
     options_of,
+    parts_of,
     show,
 )
 
@@ -232,3 +236,21 @@ def test_long_values_are_cut():
     text = show(list(range(1000)))
     assert len(text) == 80
     assert text.endswith("...")
+
+
+@pytest.mark.skipif(not hasattr(typing, "TypeAliasType"), reason="`type X = ...` came with Python 3.12")
+def test_names_for_types_are_what_they_stand_for() -> None:
+    """Those of the `type` statement, alone, with arguments, inside others."""
+    made: dict[str, Any] = {"Path": Path, "Literal": Literal, "Initializer": Initializer}
+    exec("type Pair[T] = tuple[T, T]\ntype Place = Path | None\ntype Start = Initializer | str", made)  # noqa: S102  (syntax that 3.11 lacks)
+    pair, place, start = made["Pair"], made["Place"], made["Start"]
+    assert describe_type(pair[int]) == "a list of an integer, an integer"
+    assert members(place | int) == (Path, type(None), int)
+    assert Path in parts_of(tuple[place, ...])  # what no model file may name is found
+    assert contract_kind(start) == "initializer"
+    assert mentions_component(tuple[start, ...])
+
+
+def test_an_array_may_be_an_option_in_python() -> None:
+    """NumPy's own name for arrays, whatever it is made of."""
+    assert any(typing.get_origin(member) is np.ndarray for member in members(nnplug.Array))

@@ -134,3 +134,18 @@ def test_folder_instead_of_a_model(cli, trained):
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(f"nnplug: error: {trained.parent} ")
     assert done.err.count("\n") == 1
+
+
+def test_columns_in_another_order_are_refused(cli):
+    """Numbers that mean something else are no result."""
+    Path("a.csv").write_text("a,b,kind\n1,5,x\n2,9,y\n", encoding="utf-8")
+    Path("b.csv").write_text("b,a,kind\n5,1,x\n9,2,y\n", encoding="utf-8")
+    data = nnplug.load_data({"type": "csv", "path": "a.csv", "task": "classification"})
+    model = nnplug.build([{"type": "affine", "units": 2}], input_shape=2)
+    nnplug.Solver(model, data, epochs=1).fit()
+    model.save("m.safetensors")
+    options = ("--data", "csv", "--set", "task=classification", "--set")
+    assert cli("evaluate", "m.safetensors", *options, "path=a.csv").code == 0
+    done = cli("evaluate", "m.safetensors", *options, "path=b.csv")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("nnplug: error: the data has the model's features in another order")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -168,7 +169,7 @@ def test_every_wrong_input_is_one_error(cli, named, digits):
     Path("cut.npy").write_bytes(Path("good.npy").read_bytes()[:-9])
     Path("header.npy").write_bytes(b"\x93NUMPY\x01\x00\x10\x00{'descr': ((((((")
     Path("broken.npz").write_bytes(b"PK\x03\x04" + bytes(range(256)))
-    Path("notes.txt").write_text("hello", encoding="utf-8")
+    Path("notes.md").write_text("hello", encoding="utf-8")
     Path("nothing.npy").write_bytes(b"")
     expected = {
         "shape.npy": "has shape (5, 10); the model takes (64,), or (N, 64) for N samples",
@@ -180,7 +181,7 @@ def test_every_wrong_input_is_one_error(cli, named, digits):
         "cut.npy": "the header says 320 bytes, shape (5, 64), but only 311 follow",
         "header.npy": "cannot be read: ",
         "broken.npz": "is no .npz file: ",
-        "notes.txt": "is neither a .npy nor a .npz file",
+        "notes.md": "is neither a .npy nor a .npz file, nor called a table (.csv, .tsv, .txt)",
         "nothing.npy": "is neither a .npy nor a .npz file",
         "missing.npy": "no such file; ",
     }
@@ -240,3 +241,78 @@ def test_out_never_replaces_what_it_is_made_from(cli, trained, tmp_path):
         assert done.code == 2
         assert f"--out {kept} is the model or an input" in done.err
         assert kept.read_bytes() == before
+
+
+TABLE = 'width,note,length\n0.5,first,1\n2,"a,b",-3\n'
+
+
+@pytest.fixture
+def by_columns():
+    """The file of a model whose scores are ``length + 10 * width``."""
+    layers = {"layers": [{"type": "affine", "units": 1}], "loss": "mse"}
+    model = nnplug.build(layers, input_shape=2, feature_names=["length", "width"])
+    model.params["affine1.W"][...] = [[1], [10]]
+    model.save("columns.safetensors")
+    return "columns.safetensors"
+
+
+def test_columns_of_a_table_go_by_their_names(cli, by_columns):
+    """In any order, with others between them; with another delimiter, and after a byte order mark."""
+    Path("new.csv").write_text(TABLE, encoding="utf-8-sig")
+    assert cli("predict", by_columns, "new.csv").out == "6\n17\n"
+    Path("new.TXT").write_text("note;width;length\n;0.5;1\n", encoding="utf-8")
+    assert cli("predict", by_columns, "new.TXT", "--delimiter", ";").out == "6\n"
+    Path("new.tsv").write_text("width\tlength\n0.5\t1\n", encoding="utf-8")
+    assert cli("predict", by_columns, "new.tsv", "--delimiter", "\\t").out == "6\n"
+
+
+def test_a_model_that_knows_no_names_takes_columns_as_they_stand(cli, by_columns):
+    """With a header or without."""
+    model = nnplug.load(by_columns)
+    model.feature_names = None
+    model.save("plain.safetensors")
+    Path("header.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    Path("rows.csv").write_text("1,2\n3,4\n", encoding="utf-8")
+    assert cli("predict", "plain.safetensors", "header.csv").out == "21\n"
+    assert cli("predict", "plain.safetensors", "rows.csv").out == "21\n43\n"
+    Path("wide.csv").write_text("1,2,3\n", encoding="utf-8")
+    done = cli("predict", "plain.safetensors", "wide.csv")
+    told = "nnplug: error: wide.csv: has 3 columns; the model takes 2, and knows no names for them\n"
+    assert (done.code, done.err) == (1, told)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "width;length\n1;2\n",
+            "no column is called 'length'; .* It has 1 column, 'width;length'; is ',' its delimiter",
+        ),
+        ("width,size\n1,2\n", "no column is called 'length'; .* It has 2 columns: \\['width', 'size'\\]"),
+        ("length,width,length\n1,2,3\n", "2 columns are called 'length'; the model was made for columns of that name"),
+        ("length,width\n1,x\n", "line 2, column 'width': 'x' is no number"),
+        ("length,width\n", "has no rows"),
+    ],
+)
+def test_tables_that_do_not_fit(cli, by_columns, text, told):
+    """Each in a sentence."""
+    Path("t.csv").write_text(text, encoding="utf-8")
+    done = cli("predict", by_columns, "t.csv")
+    assert (done.code, done.out) == (1, "")
+    assert re.match(f"nnplug: error: t.csv: {told}", done.err)
+
+
+def test_a_model_of_pictures_takes_no_table(cli):
+    """Its samples are no rows of numbers."""
+    nnplug.build(["flatten", {"type": "affine", "units": 2}], input_shape=(2, 2)).save("m.safetensors")
+    Path("t.csv").write_text("1,2,3,4\n", encoding="utf-8")
+    done = cli("predict", "m.safetensors", "t.csv")
+    told = "is a table, whose rows are of shape (D,); the model takes samples of shape (2, 2)"
+    assert (done.code, done.err) == (1, f"nnplug: error: t.csv: {told}\n")
+
+
+def test_a_delimiter_is_one_character(cli, by_columns):
+    """And none that has another meaning."""
+    for given in ("", ";;", '"'):
+        done = cli("predict", by_columns, "t.csv", "--delimiter", given)
+        assert (done.code, "must be one character" in done.err) == (2, True)

@@ -365,3 +365,22 @@ def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
 def test_the_hook_names_it() -> None:
     """The entry point's name and the hook's agree."""
     assert nnplug_data_loaders() == {"csv": Csv}
+
+
+def test_features_are_named(path: Path) -> None:
+    """By the header, without target and what is ignored; not where a name is missing or stands there twice."""
+    write(path, HOUSES)
+    assert Csv(path, task="regression").load().feature_names == ("size", "rooms", "rent")
+    data = Csv(path, task="regression", target=["rent", "price"], ignore=["rooms"]).load()
+    assert data.feature_names == ("size",)
+    assert Csv(write(path, "1,2,3\n4,5,6\n"), task="regression", header=False).load().feature_names is None
+    assert Csv(write(path, "a,a,y\n4,5,6\n"), task="regression").load().feature_names is None
+    assert Csv(write(path, "a,,y\n4,5,6\n"), task="regression").load().feature_names is None
+
+
+def test_more_names_than_a_model_file_holds(path: Path) -> None:
+    """Wide tables are learned from all the same, and the model can be kept."""
+    names = [f"gene{i:06}" for i in range(9000)]
+    write(path, ",".join([*names, "y"]) + "\n" + ",".join(["0"] * 9001) + "\n")
+    data = Csv(path, task="regression").load()
+    assert (data.train[0].shape, data.feature_names) == ((1, 9000), None)

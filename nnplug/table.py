@@ -6,6 +6,7 @@ import csv
 import reprlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import chain, dropwhile, groupby
 from math import isfinite
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from attrs import frozen
 
-from nnplug import Array, DataError
-from nnplug_builtins._lines import Lines
+from nnplug.errors import DataError
+from nnplug.lines import Lines
+from nnplug.specs import Array
 
 Role = Literal["x", "y", "class", "ignored"]
 NUMBERS = ("x", "y")  # the roles whose cells must be numbers
@@ -24,24 +26,25 @@ WIDEST = 1 << 20  # columns
 
 @frozen
 class Table:
-    """A text file of rows and columns, not read yet.
+    """A text file of rows and columns, read when it is asked for: CSV and its relatives, RFC 4180.
 
     Args:
         path: the file, which is there, in UTF-8, with or without a byte order mark.
         delimiter: the character between cells; a cell that holds it is quoted with ``"``.
         header: whether the first line holds the columns' names.
+
+    Attributes:
+        names: the columns' names; empty texts where there is no header. It is a `DataError` if the file cannot be read,
+            or its first line is empty or has far too many cells.
     """
 
     path: Path
-    delimiter: str
-    header: bool
+    delimiter: str = ","
+    header: bool = True
 
+    @cached_property
     def names(self) -> list[str]:
-        """The columns' names; empty texts where there is no header.
-
-        Raises:
-            DataError: the file cannot be read, or its first line is empty or has far too many cells.
-        """
+        """The columns' names."""
         with self._open() as lines:
             first = next(self._rows(lines), [])
         if not first:
@@ -50,12 +53,25 @@ class Table:
             raise DataError(f"{self.path}: has {len(first)} columns; more than {WIDEST} are not read")
         return [name.strip() if self.header else "" for name in first]
 
-    def read(self, names: list[str], roles: Sequence[Role]) -> dict[Role, Array]:
+    def column(self, index: int) -> str:
+        """How messages call a column: by its name, or where it has none by its place."""
+        name = self.names[index]
+        return f"column {reprlib.repr(name)}" if name else f"column {index} (counted from 0)"
+
+    @staticmethod
+    def is_number(cell: str) -> bool:
+        """Whether a cell holds a number as NumPy reads it: Python's ``1_000`` and other scripts' digits are none."""
+        try:
+            float(cell)
+        except ValueError:
+            return False
+        return cell.isascii() and "_" not in cell
+
+    def read(self, roles: Sequence[Role]) -> dict[Role, Array]:
         """Read all rows.
 
         Args:
-            names: what `names` returned.
-            roles: what each column is: x and y hold numbers, class and ignored texts.
+            roles: what each column is: ``"x"`` and ``"y"`` hold numbers, ``"class"`` and ``"ignored"`` texts.
 
         Returns:
             For each role an array (rows, columns), float64 or of texts.
@@ -74,13 +90,13 @@ class Table:
                     self._not_empty(lines), dtype, delimiter=self.delimiter, quotechar='"', comments=None, ndmin=1
                 )
         except ValueError as error:
-            self._explain(names, roles)
+            self._explain(roles)
             raise DataError(f"{self.path}: cannot be read: {error}") from error
         found: dict[Role, list[Array]] = {}
         for i, (role, _) in enumerate(runs):
             found.setdefault(role, []).append(table[str(i)])
         if not all(_plausible(field) for fields in found.values() for field in fields):
-            self._explain(names, roles)
+            self._explain(roles)
         return {role: np.concatenate(fields, axis=1) for role, fields in found.items()}
 
     def _not_empty(self, lines: Lines) -> Iterator[str]:
@@ -120,21 +136,21 @@ class Table:
                 told += f"; a quote is left open in the row that begins at line {lines.number + 1 - len(lines.row)}"
             raise DataError(f"{self.path}: line {lines.number}: {told}") from error
 
-    def _explain(self, names: list[str], roles: Sequence[Role]) -> None:
+    def _explain(self, roles: Sequence[Role]) -> None:
         """Raise a DataError for the first row that is not as it should be, if there is one."""
         with self._open() as lines:
             rows = self._rows(lines)
             if self.header:
                 next(rows)
             for row in rows:
-                if row and len(row) != len(names):
+                if row and len(row) != len(roles):
                     cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
-                    raise DataError(f"{self.path}: line {lines.number}: {cells}, expected {len(names)}")
+                    raise DataError(f"{self.path}: line {lines.number}: {cells}, expected {len(roles)}")
                 for i, (cell, role) in enumerate(zip(row, roles, strict=False)):
                     fault = _fault(cell, role)
                     if fault:
                         raise DataError(
-                            f"{self.path}: line {lines.number}, {column(names, i)}: {fault}; "
+                            f"{self.path}: line {lines.number}, {self.column(i)}: {fault}; "
                             "correct it, remove the row, or leave out the column with the option ignore"
                         )
 
@@ -150,20 +166,6 @@ class Table:
             raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error
 
 
-def column(names: list[str], index: int) -> str:
-    """How messages call a column: by its name, or where it has none by its place."""
-    return f"column {reprlib.repr(names[index])}" if names[index] else f"column {index} (counted from 0)"
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell holds a number as NumPy reads it: Python's ``1_000`` and other scripts' digits are none."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return cell.isascii() and "_" not in cell
-
-
 def _fault(cell: str, role: Role) -> str:
     """What is wrong with a cell; nothing, if it may stay."""
     if role == "ignored":
@@ -172,7 +174,7 @@ def _fault(cell: str, role: Role) -> str:
         return "the cell is empty"
     if role == "class":
         return ""
-    if not is_number(cell):
+    if not Table.is_number(cell):
         return f"{reprlib.repr(cell)} is no number"
     return "" if isfinite(float(cell)) else f"{reprlib.repr(cell)} is not finite"
 

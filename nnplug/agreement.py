@@ -1,8 +1,8 @@
-"""Classes by name: targets of data that numbers the same classes otherwise than a model does."""
+"""Agreement of data with a model that learned from other data: the same scale, the same features, the same classes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,35 @@ from nnplug.specs import Array, Batch, Dataset, Source
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+
+
+def check_agreement(data: Dataset, scale: tuple[float, float] | None, features: tuple[str, ...] | None) -> None:
+    """Refuse data that means something else by its numbers than a model does; data that does not tell is believed.
+
+    Args:
+        data: what is to be learned from, or evaluated on.
+        scale: the model's.
+        features: the model's names for the columns of x.
+
+    Raises:
+        DataError: the data is scaled otherwise, or its columns are others, or in another order.
+    """
+    if data.scale is not None and (scale is None or not np.array_equal(data.scale, scale)):
+        made = f"for {scale}" if scale else "for data that is not scaled"
+        raise DataError(
+            f"the data is scaled with (offset, factor) {data.scale}, the model was made {made}; "
+            "load it with that scale, or build a new model for it"
+        )
+    given = data.feature_names
+    if given is None or features is None or tuple(given) == tuple(features):
+        return
+    if missing := [name for name in features if name not in given]:
+        told = f"the data lacks {_listed(missing)}, which the model was made for"
+    elif others := [name for name in given if name not in features]:
+        told = f"the data has {_listed(others)}, which the model was not made for"
+    else:
+        told = f"the data has the model's features in another order; bring them into this one: {_listed(features)}"
+    raise DataError(f"{told} (features go by their names)")
 
 
 def renumbered(data: Dataset, names: tuple[str, ...] | None) -> Dataset:
@@ -28,11 +57,16 @@ def renumbered(data: Dataset, names: tuple[str, ...] | None) -> Dataset:
         return data
     for name in data.class_names:
         if name not in names:
-            known = ", ".join(map(quote, names[:10])) + (", ..." if len(names) > 10 else "")
-            raise DataError(f"the data has a class {quote(name)}, which the model does not know; it knows {known}")
+            raise DataError(
+                f"the data has a class {quote(name)}, which the model does not know; it knows {_listed(names)}"
+            )
     numbers = np.array([names.index(name) for name in data.class_names])
     splits = {split: _renumbered(getattr(data, split), numbers) for split in ("train", "validation", "test")}
     return evolve(data, **splits, classes=len(names), class_names=names)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(quote, names[:10])) + (", ..." if len(names) > 10 else "")
 
 
 def _renumbered(split: Any, numbers: Array) -> Any:

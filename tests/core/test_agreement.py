@@ -10,7 +10,7 @@ import pytest
 
 import nnplug
 from nnplug import DataError, Dataset
-from nnplug.classes import renumbered
+from nnplug.agreement import check_agreement, renumbered
 
 X = np.eye(4)
 NAMES = ("cat", "dog", "owl")
@@ -72,3 +72,39 @@ def test_a_model_learns_on_with_its_own_numbers() -> None:
     nnplug.Solver(model, data, update={"type": "sgd", "learning_rate": 1.0}, epochs=50, batch_size=4).fit()
     assert model.predict(X).tolist() == [1, 2, 2, 1]
     assert model.class_names == NAMES
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (
+            ("a", "c", "b", "d"),
+            "the data has the model's features in another order; bring them into this one: 'a', 'b', ",
+        ),
+        (("a", "b", "c", "e"), "the data lacks 'd', which the model was made for"),
+        (("a", "b", "c", "d", "e"), "the data has 'e', which the model was not made for"),
+    ],
+)
+def test_other_features_are_refused(names: tuple[str, ...], told: str) -> None:
+    """In evaluation and in further training; data that names none is believed."""
+    known = ("a", "b", "c", "d")
+    data = Dataset((X, [0, 1, 1, 0]), classes=2, feature_names=names)
+    with pytest.raises(DataError) as caught:
+        check_agreement(data, None, known)
+    assert str(caught.value).startswith(told)
+    check_agreement(data, None, names)
+    check_agreement(data, None, None)
+    check_agreement(Dataset((X, [0, 1, 1, 0])), None, known)
+    model = nnplug.build([{"type": "affine", "units": 2}], input_shape=4, feature_names=known)
+    with pytest.raises(DataError, match="model"):
+        nnplug.Solver(model, data)
+
+
+def test_a_scale_is_compared_by_its_numbers() -> None:
+    """Whatever holds them."""
+    data = Dataset((X, [0, 1, 1, 0]), scale=[0, np.float32(0.5)])  # type: ignore[arg-type]
+    check_agreement(data, (0.0, 0.5), None)
+    with pytest.raises(DataError, match=r"made for \(0.0, 0.25\)"):
+        check_agreement(data, (0.0, 0.25), None)
+    with pytest.raises(DataError, match="made for data that is not scaled"):
+        check_agreement(data, None, None)

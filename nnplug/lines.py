@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from nnplug import DataError
+from nnplug.errors import DataError
 
 LONGEST = 1 << 23  # characters of a row: with more, most likely the file is no table, or a quote is left open
 
