@@ -50,7 +50,7 @@ def test_pipes_and_devices_are_not_opened(tmp_path: Path) -> None:
 
 def test_paths_that_are_none() -> None:
     """NUL is in no name, and nobody is called that."""
-    assert message("a\0b") == r"'a\x00b' is no path: embedded null byte"
+    assert message("a\0b").startswith(r"'a\x00b' is no path: ")
     assert message("x" * 5000).endswith(": cannot be read: File name too long")
     assert message("~no-such-user/x") == "~no-such-user/x: nobody's home folder is known by that name"
 

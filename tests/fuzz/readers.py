@@ -167,7 +167,9 @@ def load_csv(rng: Rng, folder: Path) -> str:
     if rng.random() < 0.1:
         options["ignore"] = choose(rng, ((0,), (1,), (0, 1), ("c1",), (-1,)))
     loader = Csv(folder / "d.csv", **options)
-    data = used(loader.load())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* takes its first line for the columns' names", UserWarning)
+        data = used(loader.load())
     assert np.isfinite(data.train[0]).all()
     if not fraction:
         agree(data, loader, content)
