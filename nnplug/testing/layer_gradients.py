@@ -53,7 +53,7 @@ class Probe:
         self.case, self.point = case, point
         self.rig = case.rig(seed=point.seed)
         self.x = case.batch(point.seed, point.rows)
-        self.rig.settle(self.x.copy())
+        self.rig.settle(case.batch(point.seed + 1))  # rows of its own: a state that has seen no other is special
         self.before = self.rig.fill_gradients(np.random.default_rng([point.seed, 2]))
         ctx = self.rig.context(training=point.training)
         self.rig.reset()
