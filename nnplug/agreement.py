@@ -37,11 +37,11 @@ def check_agreement(data: Dataset, scale: tuple[float, float] | None, features: 
     if given is None or features is None or tuple(given) == tuple(features):
         return
     if missing := [name for name in features if name not in given]:
-        told = f"the data lacks {_listed(missing)}, which the model was made for"
+        told = f"the data lacks {listed(missing)}, which the model was made for"
     elif others := [name for name in given if name not in features]:
-        told = f"the data has {_listed(others)}, which the model was not made for"
+        told = f"the data has {listed(others)}, which the model was not made for"
     else:
-        told = f"the data has the model's features in another order; bring them into this one: {_listed(features)}"
+        told = f"the data has the model's features in another order; bring them into this one: {listed(features)}"
     raise DataError(f"{told} (features go by their names)")
 
 
@@ -55,17 +55,28 @@ def renumbered(data: Dataset, names: tuple[str, ...] | None) -> Dataset:
     """
     if names is None or data.class_names is None or tuple(data.class_names) == names:
         return data
+    index = {name: number for number, name in enumerate(names)}
+    values = {value: number for number, name in enumerate(names) if (value := _value(name)) is not None}
     for name in data.class_names:
-        if name not in names:
+        if name not in index and _value(name) not in values:
             raise DataError(
-                f"the data has a class {quote(name)}, which the model does not know; it knows {_listed(names)}"
+                f"the data has a class {quote(name)}, which the model does not know; it knows {listed(names)}"
             )
-    numbers = np.array([names.index(name) for name in data.class_names])
+    numbers = np.array([index.get(name, values.get(_value(name))) for name in data.class_names])  # type: ignore[arg-type]
     splits = {split: _renumbered(getattr(data, split), numbers) for split in ("train", "validation", "test")}
     return evolve(data, **splits, classes=len(names), class_names=names)
 
 
-def _listed(names: Sequence[str]) -> str:
+def _value(name: str) -> float | None:
+    """The number that a class is called, if it is one: the same class is 1 in one file and 1.0 in another."""
+    try:
+        return float(name)
+    except ValueError:
+        return None
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in quotes, the first ten of them."""
     return ", ".join(map(quote, names[:10])) + (", ..." if len(names) > 10 else "")
 
 

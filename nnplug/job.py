@@ -226,7 +226,8 @@ def _record(result: TrainResult, name: str, content: Any) -> None:
         write_atomically(result.folder / name, json_text(content, indent=1).encode())
     except OSError as error:
         if result.model_path.is_file():
-            error.add_note(f"the model is kept in {result.model_path} and can be used; {name} alone is missing")
+            missing = f"{name} alone is" if name == RESULT else f"{name} and {RESULT} are"
+            error.add_note(f"the model is kept in {result.model_path} and can be used; {missing} missing")
         raise
 
 

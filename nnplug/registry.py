@@ -140,7 +140,8 @@ class Registry:
         if not typed or not isinstance(value["type"], str):
             at, got = (join(path, "type"), value["type"]) if typed else (path, value)
             wanted = f"the name of {article(kind)}" + ("" if typed else " or a table with a 'type'")
-            problems.append(Problem(at, f"expected {wanted}, got {show(got)}"))
+            lacks = "; it has no 'type'" if isinstance(value, Mapping) and not typed else ""
+            problems.append(Problem(at, f"expected {wanted}, got {show(got)}{lacks}"))
             return INVALID
         try:
             cls = self.get(kind, value["type"])

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from nnplug.checkpoint import checkpoints_in
 from nnplug.config import CARRIED_OUT, Experiment, parse, read_toml
@@ -15,7 +16,7 @@ from nnplug.errors import ConfigError, NnplugError, Problem
 from nnplug.files import is_leftover
 from nnplug.identity import differences
 from nnplug.naming import printable
-from nnplug.options import show
+from nnplug.options import members, options_of, show
 from nnplug.registry import Registry
 
 CONFIG, MODEL, HISTORY, RESULT = "config.toml", "model.safetensors", "history.json", "result.json"
@@ -56,7 +57,10 @@ def _claim(out: str | Path | None, name: str, resume: bool) -> Path:
         with suppress(FileExistsError):
             (folder / CONFIG).touch(exist_ok=False)
             return folder
-    raise NnplugError(f"{folder} exists and is not empty; name a new folder for the run")
+    told = f"{folder} exists and is not empty; name a new folder for the run"
+    if checkpoints_in(folder):
+        told += f", or go on with the one that it holds: {how_to_go_on(folder)}"
+    raise NnplugError(told)
 
 
 def has_begun(folder: Path) -> bool:
@@ -109,7 +113,7 @@ def check_same(folder: Path, experiment: Experiment, registry: Registry, plugins
         ConfigError: with every key that differs.
     """
     old, old_registry = parse(read_toml(folder / CONFIG), plugins, str(folder / CONFIG))
-    may_change = {f"train.{name}" for name in CARRIED_OUT}
+    may_change = {f"train.{name}" for name in CARRIED_OUT} | _paths(experiment.data)
     found = differences(old_registry.describe(old), registry.describe(experiment))
     problems = [
         Problem(path, f"is {show(now)}, but the run in {folder} began with {show(was)}")
@@ -121,6 +125,11 @@ def check_same(folder: Path, experiment: Experiment, registry: Registry, plugins
             f"only {', '.join(sorted(may_change))} may change when a run is resumed; name a new folder for another run"
         )
         raise ConfigError([*problems, Problem("", told)])
+
+
+def _paths(loader: Any) -> set[str]:
+    """The options that say where data lies: it may be elsewhere now, and whether it is the same is seen by itself."""
+    return {f"data.{name}" for name, option in options_of(type(loader)).items() if Path in members(option.hint)}
 
 
 def how_to_go_on(folder: Path, changes: Iterable[str] = ()) -> str:

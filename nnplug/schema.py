@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import typing
 from collections.abc import Iterable
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,7 +119,7 @@ def _limits(validator: Any) -> Iterable[Schema]:
         yield from _limits(part)
     if inner := getattr(validator, "validator", None):
         yield from _limits(inner)
-    if (compare := getattr(validator, "compare_func", None)) in _BOUNDS:
+    if (compare := getattr(validator, "compare_func", None)) in _BOUNDS and isfinite(validator.bound):
         yield {_BOUNDS[compare]: validator.bound}
     if choices := getattr(validator, "options", None):
         yield {"enum": list(choices)}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import fields
 
+from nnplug.agreement import listed
 from nnplug.config import TrainConfig
 from nnplug.contracts import Metric
 from nnplug.data import hold_out, open_split
@@ -71,7 +72,9 @@ def _check(name: str, model: Model, metrics: Mapping[str, Metric], shape: tuple[
     try:
         model.check_targets(targets, metrics)
     except DataError as error:
-        raise DataError(f"the {name} split: {error}") from None
+        names = model.class_names
+        classes = f"; the data's {len(names)} classes are {listed(names)}" if names else ""
+        raise DataError(f"the {name} split: {error}{classes}") from None
 
 
 SAMPLE = 2**20  # rows: a share of them is off by no more than 0.0005, one standard deviation

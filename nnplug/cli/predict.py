@@ -30,6 +30,9 @@ def _character(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
+SHOWN = 5  # rows in a warning
+
+
 @click.command()
 @click.argument("model", type=PATH)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=PATH)
@@ -54,6 +57,8 @@ def command(
     """
     if out is not None and any(out.exists() and out.samefile(path) for path in (model, *inputs) if path.exists()):
         raise click.UsageError(f"--out {out} is the model or an input, which it would replace")
+    if out is not None and out.suffix != ".npy":
+        raise click.UsageError(f"--out {out} becomes a .npy file; give it such a name")
     with results_only():
         trained = load(model)
         batches = _read_all(inputs, trained, delimiter)
@@ -89,10 +94,17 @@ def _read_all(inputs: tuple[Path, ...], model: Model, delimiter: str) -> list[tu
 
 @frozen
 class Chunk:
-    """What a model makes of some samples: predictions, and probabilities if they are wanted; a row a sample."""
+    """What a model makes of some samples, a row each.
+
+    Args:
+        values: the predictions; NaN, or -1 in the place of a class, where there is none.
+        probabilities: if they are wanted: one for each class, or of each of several labels.
+        missing: the numbers of the rows whose scores are not finite, so that they mean nothing.
+    """
 
     values: Array
     probabilities: Array | None
+    missing: Array
 
     @property
     def wanted(self) -> Array:
@@ -102,22 +114,35 @@ class Chunk:
 
 def _predict(model: Model, path: Path, batch: Array, wanted: bool) -> Iterator[Chunk]:
     """Predict some rows at a time, so that a file may be larger than the memory."""
-    meaningless = 0
+    missing: list[int] = []
     for start in range(0, len(batch), BATCH):
         with results_only():
             scores = model.scores(batch[start : start + BATCH])
             loss = model.network.loss
-            chunk = Chunk(loss.predict(scores), loss.probabilities(scores) if wanted else None)
-        meaningless += len(scores) - int(np.isfinite(scores).all(axis=tuple(range(1, scores.ndim))).sum())
-        yield chunk
-    if meaningless:
-        told = f"{meaningless} of {len(batch)} samples have scores that are not finite"
-        complain(f"{path}: {told}; their predictions mean nothing", "warning")
+            values, probabilities = loss.predict(scores), loss.probabilities(scores) if wanted else None
+        bad = np.flatnonzero(~np.isfinite(scores).all(axis=tuple(range(1, scores.ndim))))
+        values = np.array(values)
+        values[bad] = np.nan if values.dtype.kind == "f" else -1
+        missing += [start + int(row) for row in bad]
+        yield Chunk(values, None if probabilities is None else _of_both(values, probabilities), bad)
+    if missing:
+        shown = ", ".join(map(str, missing[:SHOWN])) + (", ..." if missing[SHOWN:] else "")
+        told = f"the scores of {len(missing)} of {len(batch)} samples are not finite: rows {shown}, counted from 0"
+        complain(f"{path}: {told}; there is no prediction for them", "warning")
+
+
+def _of_both(values: Array, probabilities: Array) -> Array:
+    """Of two classes that one score tells apart, the probability of each; others as they are."""
+    if values.ndim == 1 and values.dtype.kind in "iu" and probabilities.ndim == 1:
+        return np.stack([1 - probabilities, probabilities], axis=1)
+    return probabilities
 
 
 def _lines(chunk: Chunk, names: tuple[str, ...] | None) -> list[str]:
     shown = None if names is None else tuple(map(printable, names))
-    labels = [_label(value, shown) for value in chunk.values.tolist()]
+    labels = [_label(value, shown) for value in chunk.values]
+    for row in chunk.missing:
+        labels[row] = "nan"
     if chunk.probabilities is None:
         return labels
     columns = chunk.probabilities.reshape(len(labels), -1)
@@ -125,19 +150,25 @@ def _lines(chunk: Chunk, names: tuple[str, ...] | None) -> list[str]:
 
 
 def _label(value: Any, names: tuple[str, ...] | None) -> str:
-    """A prediction in words: the name of the class, or the number or numbers."""
-    if isinstance(value, list):
+    """A prediction in words: the name of the class, or the number or numbers, to their last digit."""
+    if np.ndim(value):
         return "\t".join(_label(item, None) for item in value)
-    if isinstance(value, int) and names and 0 <= value < len(names):
-        return names[value]
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, np.integer):
+        return names[value] if names and 0 <= value < len(names) else str(value)
+    positional = value == 0 or 1e-4 <= abs(value) < 1e16  # as Python does; of float32 NumPy begins powers at 1e7
+    return np.format_float_positional(value, trim="-") if positional else str(value)
 
 
 def _as_dict(path: Path, chunks: list[Chunk], names: tuple[str, ...] | None) -> dict[str, Any]:
-    values = [value for chunk in chunks for value in chunk.values.tolist()]
-    entry: dict[str, Any] = {"input": str(path), "predictions": values, "labels": None}
-    if names:
-        entry["labels"] = [_label(value, names) for value in values]
+    predictions: list[Any] = []
+    labels: list[str | None] = []
+    for chunk in chunks:
+        start = len(predictions)
+        predictions += chunk.values.tolist()
+        labels += [_label(value, names) for value in chunk.values]
+        for row in chunk.missing:
+            predictions[start + row] = labels[start + row] = None
+    entry: dict[str, Any] = {"input": str(path), "predictions": predictions, "labels": labels if names else None}
     if chunks[0].probabilities is not None:
         entry["probabilities"] = [row for chunk in chunks for row in chunk.probabilities.tolist()]  # type: ignore[union-attr]
     return entry

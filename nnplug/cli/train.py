@@ -49,7 +49,7 @@ def command(
     \b
     Values are written as in TOML:
       nnplug train mnist --set train.epochs=5 --set update.type=adam
-      nnplug train my.toml --set model.layers[0].units=64
+      nnplug train my.toml --set 'model.layers[0].units=64'
 
     \b
     After an interrupt, a crash or a power cut:

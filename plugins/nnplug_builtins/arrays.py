@@ -86,6 +86,8 @@ def _choose(names: list[str], path: Path) -> dict[str, str]:
     chosen = {}
     for name in names:
         part, _, split = name.partition("_")
+        if part == "weights":
+            raise DataError(f"{path}: {reprlib.repr(name)} is not read; call it {reprlib.repr('weight' + name[7:])}")
         if part not in PARTS:
             continue
         if (split or "train") not in SPLITS:

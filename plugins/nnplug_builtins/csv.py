@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import reprlib
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from nnplug import Array, DataError, DataLoader, Dataset, Table, data_file, hook
 from nnplug_builtins._hold_out import hold_out
 
 Role = Literal["x", "y", "class", "ignored"]
+MANY = 10  # classes; more are doubted where there are hardly more rows
 NAMES, CHARACTERS = 10_000, 80_000  # what a model file holds of names
 
 
@@ -72,9 +74,12 @@ class Csv(DataLoader):
         class_names = None
         if self.task == "classification":
             y, class_names = _numbered([text.strip() for text in columns["class"].flat])
+            where = f"{table.path}: {table.column(targets[0])}"
             if len(class_names) == 1:
-                where, name = table.column(targets[0]), reprlib.repr(class_names[0])
-                raise DataError(f"{table.path}: {where}: all rows are of one class, {name}")
+                warnings.warn(f"{where}: all rows are of one class, {reprlib.repr(class_names[0])}", stacklevel=2)
+            if len(class_names) > max(MANY, len(y) / 2) and all(map(Table.is_number, class_names)):
+                told = f"{len(class_names)} different numbers in {len(y)} rows are no classes"
+                raise DataError(f"{where}: {told}; for a number that is to be predicted set task = 'regression'")
         else:
             asked = np.unique(targets, return_inverse=True)[1]  # places in the order asked for, not the file's
             y = columns["y"][:, asked]
@@ -96,6 +101,9 @@ class Csv(DataLoader):
     def _roles(self, table: Table) -> tuple[list[int], list[Role]]:
         """The targets' indices, in the order asked for, and what each column is."""
         names, path = table.names, table.path
+        if self.target == -1 and self.header and not names[-1]:
+            told = "the last column, which is the target by default, has no name"
+            raise DataError(f"{path}: {told}; name the target, and if each line ends with a delimiter, ignore = [-1]")
         wanted = (self.target,) if isinstance(self.target, str | int) else self.target
         targets = [_index(name, names, path) for name in wanted]
         ignored = {_index(name, names, path) for name in self.ignore}
@@ -146,12 +154,14 @@ def _listed(names: list[str]) -> str:
 
 
 def _numbered(texts: list[str]) -> tuple[Array, tuple[str, ...]]:
-    """Class indices and the classes' names, by value where all names are numbers."""
-    names = sorted(set(texts))
-    if all(Table.is_number(name) for name in names):
-        names.sort(key=float)
-    index = {name: i for i, name in enumerate(names)}
-    return np.array([index[text] for text in texts], np.int64), tuple(names)
+    """Class indices and the classes' names; where all are numbers, by value, and 1 and 1.0 are one class, 1."""
+    names = sorted(set(texts), key=lambda name: (len(name), name))
+    key: Callable[[str], Any] = float if all(map(Table.is_number, names)) else str
+    shortest: dict[Any, str] = {}
+    for name in names:
+        shortest.setdefault(key(name), name)
+    index = {value: i for i, value in enumerate(sorted(shortest))}
+    return np.array([index[key(text)] for text in texts], np.int64), tuple(shortest[value] for value in index)
 
 
 @hookimpl

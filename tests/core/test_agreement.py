@@ -38,6 +38,12 @@ def test_targets_follow_the_names() -> None:
     assert data.train[1] == [0, 1, 1, 0]
 
 
+def test_a_class_called_by_a_number() -> None:
+    """1 in one file may be 1.0 in another."""
+    data = Dataset((X, [0, 1, 1, 0]), classes=2, class_names=("1.0", "3"))
+    assert renumbered(data, ("1", "2", "3")).train[1].tolist() == [0, 2, 2, 0]
+
+
 @pytest.mark.parametrize("names", [None, ("owl", "dog")])
 def test_the_same_names_or_none_change_nothing(names: tuple[str, ...] | None) -> None:
     """Nothing is copied."""

@@ -163,6 +163,36 @@ def test_a_folder_in_use_is_not_written_to() -> None:
     with pytest.raises(NnplugError) as caught:
         nnplug.train(tomllib.loads(TOML), out="empty")
     assert str(caught.value) == "empty exists and is not empty; name a new folder for the run"
+
+
+def test_a_folder_that_a_run_can_go_on_in() -> None:
+    """Who forgot --resume is told how to go on."""
+    short = config(train={"max_seconds": 1e-9})
+    nnplug.train(short, out="cut")
+    with pytest.raises(NnplugError, match="or go on with the one that it holds: nnplug train --out cut --resume"):
+        nnplug.train(short, out="cut")
+
+
+def test_data_that_has_moved() -> None:
+    """A run goes on with the same rows from another file, and with no other ones."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 3)), np.arange(60) % 2
+    np.savez("here.npz", x=x, y=y)
+    config = {
+        "data": {"type": "arrays", "path": "here.npz"},
+        "model": {"layers": [{"type": "affine", "units": 2}]},
+        "train": {"epochs": 4, "batch_size": 10, "max_seconds": 1e-9},
+    }
+    nnplug.train(config, out="run")
+    Path("here.npz").rename("there.npz")
+    go_on = ["train.max_seconds=100", "data.path=there.npz"]
+    done = nnplug.train("run/config.toml", changes=go_on, out="run", resume=True)
+    assert len(done.history.losses) == 24
+    np.savez("there.npz", x=x + 1, y=y)
+    nnplug.train(config | {"data": {"type": "arrays", "path": "there.npz"}}, out="other")
+    np.savez("there.npz", x=x, y=y)
+    with pytest.raises(nnplug.DataError, match="the data is not what it was"):
+        nnplug.train("other/config.toml", changes=["train.max_seconds=100"], out="other", resume=True)
     Path("file").write_text("mine", encoding="utf-8")
     with pytest.raises(NnplugError, match=r"^file is a file; name a new folder for the run$"):
         nnplug.train(tomllib.loads(TOML), out="file")

@@ -205,7 +205,8 @@ def test_a_disk_without_room_for_the_history_keeps_the_model(tmp_path: Path) -> 
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, handler)
     model = tmp_path / "run" / "model.safetensors"
-    assert caught.value.__notes__[0] == f"the model is kept in {model} and can be used; history.json alone is missing"
+    missing = "history.json and result.json are missing"
+    assert caught.value.__notes__[0] == f"the model is kept in {model} and can be used; {missing}"
     x, y = nnplug.load_data("digits").test
     assert nnplug.load(model).evaluate(x, y)["accuracy"] > 0.9
 

@@ -9,13 +9,14 @@ from jsonschema import Draft7Validator
 
 from nnplug import ConfigError, Registry
 from nnplug.config import parse
+from nnplug.files import json_text
 from nnplug.hookspecs import KINDS
 from nnplug.presets import preset_entries, read_preset
 from nnplug.schema import config_schema
 from tests.core.conftest import HOOK, LAYER
 
 REGISTRY = Registry(only=["nnplug"])
-SCHEMA = json.loads(json.dumps(config_schema(REGISTRY)))
+SCHEMA = json.loads(json_text(config_schema(REGISTRY)))  # as the command prints it
 VALIDATOR = Draft7Validator(SCHEMA)
 SMALLEST = {"data": "digits", "model": {"layers": ["relu"]}}
 PRESETS = [entry.qualified for entry in preset_entries()]

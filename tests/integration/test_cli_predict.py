@@ -129,7 +129,11 @@ def test_regression(cli):
     model.params["affine1.W"][...] = [[1.5, -1e-7]]
     model.save("m.safetensors")
     np.save("x.npy", np.array([[2.0], [1 / 3]]))
-    assert cli("predict", "m.safetensors", "x.npy").out == "3\t-2e-07\n0.5\t-3.33333e-08\n"
+    assert cli("predict", "m.safetensors", "x.npy").out == "3\t-2e-07\n0.5\t-3.3333336e-08\n"
+    model.params["affine1.W"][...] = [[12345678, 1.0000001]]
+    model.save("m.safetensors")
+    np.save("one.npy", [[1.0]])
+    assert cli("predict", "m.safetensors", "one.npy").out == "12345678\t1.0000001\n"  # all digits of float32
 
 
 def test_scores_that_are_not_finite_are_told(cli, named, digits):
@@ -139,9 +143,27 @@ def test_scores_that_are_not_finite_are_told(cli, named, digits):
     np.save("x.npy", x)
     done = cli("predict", named, "x.npy")
     assert done.code == 0
-    assert done.err == (
-        "nnplug: warning: x.npy: 1 of 5 samples have scores that are not finite; their predictions mean nothing\n"
-    )
+    told = "the scores of 1 of 5 samples are not finite: rows 1, counted from 0; there is no prediction for them"
+    assert done.err == f"nnplug: warning: x.npy: {told}\n"
+    lines = done.out.splitlines()
+    right = nnplug.load(named).predict(digits).tolist()
+    assert lines == [NAMES[right[0]], "nan", *(NAMES[i] for i in right[2:])]
+    (entry,) = json.loads(cli("predict", named, "x.npy", "--json").out)["inputs"]
+    assert entry["predictions"] == [right[0], None, *right[2:]]
+    assert entry["labels"][1] is None
+    cli("predict", named, "x.npy", "--out", "y.npy")
+    assert np.load("y.npy").tolist() == [right[0], -1, *right[2:]]
+
+
+def test_two_classes_told_apart_by_one_score(cli):
+    """Both probabilities are given; of several labels, each one's."""
+    for units, expected in ((1, "no\t0.7311\t0.2689\n"), (2, "0\t1\t0.2689\t0.7311\n")):
+        config = {"layers": [{"type": "affine", "units": units}], "loss": "binary_cross_entropy"}
+        model = nnplug.build(config, input_shape=1, class_names=["no", "yes"] if units == 1 else None)
+        model.params["affine1.W"][...] = [[-1.0, 1.0][:units]]
+        model.save("m.safetensors")
+        np.save("x.npy", [[1.0]])
+        assert cli("predict", "m.safetensors", "x.npy", "--probabilities").out == expected
 
 
 def test_names_of_classes_cannot_drive_the_terminal(cli, trained, digits):
@@ -235,6 +257,8 @@ def test_out_never_replaces_what_it_is_made_from(cli, trained, tmp_path):
     """Neither the model nor an input is overwritten by the predictions."""
     inputs = tmp_path / "x.npy"
     np.save(inputs, np.zeros((1, 64)))
+    done = cli("predict", trained, inputs, "--out", "table.csv")
+    assert (done.code, "--out table.csv becomes a .npy file; give it such a name" in done.err) == (2, True)
     for kept in (trained, inputs):
         before = kept.read_bytes()
         done = cli("predict", trained, inputs, "--out", kept)

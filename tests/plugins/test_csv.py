@@ -342,9 +342,37 @@ def test_long_lists_of_columns_are_cut(path: Path) -> None:
 
 
 def test_one_class_is_nothing_to_learn(path: Path) -> None:
-    """Most likely another column was meant."""
+    """Most likely another column was meant; but a model may be evaluated on one class."""
     write(path, "x,y\n1,a\n2,a\n")
-    assert message(Csv(path, task="classification")) == f"{path}: column 'y': all rows are of one class, 'a'"
+    with pytest.warns(UserWarning, match="column 'y': all rows are of one class, 'a'"):
+        assert Csv(path, task="classification").load().class_names == ("a",)
+
+
+def test_a_number_for_every_row_is_no_class(path: Path) -> None:
+    """Prices, most likely; of words, and of few rows, there may be as many."""
+    write(path, "x,y\n" + "".join(f"1,{i * 1.5}\n" for i in range(11)))
+    told = "11 different numbers in 11 rows are no classes; for a number that is to be predicted set task = "
+    assert message(Csv(path, task="classification")) == f"{path}: column 'y': {told}'regression'"
+    write(path, "x,y\n" + "".join(f"1,w{i}\n" for i in range(11)))
+    assert Csv(path, task="classification").load().classes == 11
+    write(path, "x,y\n1,0\n1,1\n1,2\n")
+    assert Csv(path, task="classification").load().classes == 3
+
+
+def test_one_number_is_one_class(path: Path) -> None:
+    """However it is written; the shortest way is its name."""
+    data = Csv(write(path, "x,y\n1,1.0\n2,0\n3,1\n4,0e0\n5,-2\n"), task="classification").load()
+    assert data.class_names == ("-2", "0", "1")
+    assert data.train[1].tolist() == [2, 1, 2, 1, 0]
+
+
+def test_a_delimiter_at_the_end_of_every_line(path: Path) -> None:
+    """The target by default is then a column of nothing."""
+    write(path, "x,y,\n1,2,\n3,4,\n")
+    told = "the last column, which is the target by default, has no name; name the target, and if each line ends"
+    assert message(Csv(path, task="regression")) == f"{path}: {told} with a delimiter, ignore = [-1]"
+    data = Csv(path, task="regression", target="y", ignore=(-1,)).load()
+    assert (data.train[0].tolist(), data.train[1].tolist()) == ([[1], [3]], [2, 4])
 
 
 @pytest.mark.parametrize("delimiter", ["", ", ", '"', "\n"])
