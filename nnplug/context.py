@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ class Context:
 
     Attributes:
         training: True in a training step; dropout drops and running statistics move only then.
+        trainable: False in a frozen layer and in all layers inside it: there running statistics stay as they are, and
+            take the place of a batch's own in training, too.
         need_dx: in ``backward``, whether the gradient with respect to x will be used; if not, None may be returned.
         dtype: the model's floating-point dtype.
         path: the layer's path in the model, such as ``block1.affine2``.
@@ -34,18 +37,22 @@ class Context:
         self,
         *,
         training: bool = False,
+        trainable: bool = True,
         need_dx: bool = True,
         dtype: DTypeLike = "float64",
         seed: int | Streams = 0,
         arena: Arena | None = None,
         path: str = "",
+        frozen: Container[str] = (),
     ) -> None:
         self.training = training
+        self.trainable = trainable and path not in frozen
         self.need_dx = need_dx
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.path = path
         self._streams = seed if isinstance(seed, Streams) else Streams(seed)
         self._arena = arena
+        self._frozen = frozen
         self.notes: dict[Any, Any] = {}
         self._needing: dict[str, Context] = {}
         self._others: dict[str, Context] = {}
@@ -78,10 +85,12 @@ class Context:
             path = f"{self.path}.{name}" if self.path else name
             found = children[name] = Context(
                 training=self.training,
+                trainable=self.trainable,
                 need_dx=need_dx,
                 dtype=self.dtype,
                 seed=self._streams,
                 arena=self._arena,
                 path=path,
+                frozen=self._frozen,
             )
         return found

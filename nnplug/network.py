@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -42,8 +43,8 @@ class Network:
         self, streams: Streams, *, training: bool = False, need_dx: bool = False, arena: Arena | None = None
     ) -> Context:
         """A context for the whole network; usually nobody asks for the gradient of its input."""
-        dtype = self.buffers.vector.dtype
-        return Context(training=training, need_dx=need_dx, dtype=dtype, seed=streams, arena=arena)
+        dtype, frozen = self.buffers.vector.dtype, frozenset(frozen_paths(self.layer, self.plan))
+        return Context(training=training, need_dx=need_dx, dtype=dtype, seed=streams, arena=arena, frozen=frozen)
 
     def scores(self, x: Array, ctx: Context) -> Array:
         """What the last layer puts out; scratch memory of ``ctx``."""
@@ -120,6 +121,14 @@ class Network:
             return 0.0
         decayed = self.buffers.vector[: self.buffers.layout.decayed]
         return 0.5 * self.l2 * float(np.dot(decayed, decayed))
+
+
+def frozen_paths(layer: Layer, plan: Plan, path: str = "") -> Iterator[str]:
+    """The paths of frozen layers; those inside them need not be named."""
+    if not layer.trainable:
+        yield path
+    for name, (child, child_plan) in plan.children.items():
+        yield from frozen_paths(child, child_plan, f"{path}.{name}" if path else name)
 
 
 def average(losses: Array, dscores: Array, weight: Array | None) -> float:

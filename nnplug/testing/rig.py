@@ -13,6 +13,7 @@ from nnplug.arena import Arena
 from nnplug.buffers import Buffers, Layout, lay_out
 from nnplug.context import Context
 from nnplug.contracts import Initializer, Layer
+from nnplug.network import frozen_paths
 from nnplug.registry import Registry
 from nnplug.specs import Array, ArraySpec, Params, ParamSpec, Plan
 from nnplug.streams import Streams
@@ -79,7 +80,8 @@ class Rig:
 
     def context(self, *, training: bool = True, seed: int | Streams = 0, arena: Arena | None = None) -> Context:
         """A context for one step; `forward` and `backward` give the layer a child of it."""
-        return Context(training=training, dtype=self.dtype, seed=seed, arena=arena or CleanArena())
+        frozen = frozenset(frozen_paths(self.layer, self.plan, NAME))
+        return Context(training=training, dtype=self.dtype, seed=seed, arena=arena or CleanArena(), frozen=frozen)
 
     def forward(self, x: Array, ctx: Context) -> tuple[Array, Any]:
         """The layer's out and cache, after a look at what came back.

@@ -41,7 +41,7 @@ class Standardize(Layer):
 
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Any]:
         """Return xhat; the cache is xhat, 1 / sqrt(var), and n if the batch is among the rows, else None."""
-        own = ctx.training and self.trainable
+        own = ctx.training and ctx.trainable
         if own:
             self._take_in(params, x)
         rows, mean = int(params["rows"]), params["mean"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+import nnplug
 from nnplug import Context
 from nnplug.arena import Arena
 from nnplug.streams import Streams
@@ -105,3 +108,27 @@ def test_notes_are_each_contexts_own():
     ctx.child("a").notes["ones"] = 1
     assert ctx.child("a").notes == {"ones": 1}
     assert ctx.notes == ctx.child("b").notes == ctx.child("a", need_dx=False).notes == {}
+
+
+@pytest.mark.parametrize("frozen", ["chain1", "chain1.chain1", "chain1.chain1.standardize1"])
+def test_running_statistics_stay_in_frozen_layers(frozen: str) -> None:
+    """In one that is frozen itself, and in all inside one that is; beside it they move."""
+
+    def block(path: str, layers: list[Any]) -> dict[str, Any]:
+        return {"type": "chain", "layers": layers, "trainable": path != frozen}
+
+    own = {"type": "standardize", "trainable": frozen != "chain1.chain1.standardize1"}
+    layers = [block("chain1", [block("chain1.chain1", [own])]), "standardize", {"type": "affine", "units": 2}]
+    model = nnplug.build(layers, input_shape=3)
+    x = np.random.default_rng(0).normal(5.0, 2.0, (20, 3))
+    nnplug.Solver(model, (x, np.arange(20) % 2), epochs=1, batch_size=10).fit()
+    assert model.state["chain1.chain1.standardize1.rows"] == 0
+    assert model.state["standardize1.rows"] == 20
+    np.testing.assert_array_equal(model.activations(x)["chain1"], x.astype("float32"))
+
+
+def test_by_hand_a_context_is_trainable() -> None:
+    """And its children are as it is."""
+    assert Context().child("a").trainable
+    assert not Context(trainable=False).child("a").trainable
+    assert [Context(frozen=("a.b",)).child(name).child("b").trainable for name in "ab"] == [False, True]

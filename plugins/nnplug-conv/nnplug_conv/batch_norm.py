@@ -57,7 +57,7 @@ class BatchNorm(Layer):
     def forward(self, params: Params, x: Array, ctx: Context) -> tuple[Array, Any]:
         """Return out; the cache is xhat as (N, C, S), 1 / sqrt(var + eps) and whether they are the batch's own."""
         gamma, beta = params["gamma"], params["beta"]
-        own = ctx.training and self.trainable
+        own = ctx.training and ctx.trainable
         rows = x.reshape(*x.shape[:2], prod(x.shape[2:]))  # (N, C, S): S is H * W, or 1
         n = rows.size // len(gamma)
         mean = _sums(rows) / n if own else params["mean"]

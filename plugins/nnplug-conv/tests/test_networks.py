@@ -98,10 +98,9 @@ def test_running_averages_are_saved_frozen_and_loaded(model, tmp_path):
     again = nnplug.load(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(again.scores(x), model.scores(x))
 
-    frozen = {"type": "batch_norm", "trainable": False}
-    chain = {"type": "chain", "layers": [frozen, *NETWORK["layers"][1]["layers"][1:]]}
+    frozen = {**NETWORK["layers"][1], "trainable": False}
     other = nnplug.build(
-        {**NETWORK, "layers": [NETWORK["layers"][0], chain, *NETWORK["layers"][2:]]}, input_shape=(2, 7, 9)
+        {**NETWORK, "layers": [NETWORK["layers"][0], frozen, *NETWORK["layers"][2:]]}, input_shape=(2, 7, 9)
     )
     for path, array in {**again.params, **again.state}.items():
         {**other.params, **other.state}[path][...] = array

@@ -38,7 +38,7 @@ class RunningStandard(Layer):
         """Return the standardised batch; the cache is 1 / std."""
         inverse = 1 / np.sqrt(params["var"] + self.eps)
         out = (x - params["mean"]) * inverse
-        if ctx.training:
+        if ctx.training and ctx.trainable:
             self._take_in(params, x)
         return out, inverse
 
