@@ -78,7 +78,8 @@ class TrainConfig:
             all of them are one batch.
         validation: the fraction of the training rows held out for validation where the data has no such split.
         monitor: what "best" means: loss or a metric, on validation; default: the loss's first metric.
-        metrics: what is evaluated beside the loss; default: the loss's own.
+        metrics: what is evaluated beside the loss; default: the loss's own. Several of one name are counted: two top_k
+            become top_k1 and top_k2.
         evaluate: the splits that are evaluated after every epoch; of more than a million training rows (2**20), so
             many of them, always the same.
         class_weights: a weight for each class, or "balanced": inversely proportional to its frequency.

@@ -50,7 +50,7 @@ class Layer(ABC):
         """Compute ``(out, cache)`` for a batch; ``cache`` is whatever ``backward`` will need.
 
         ``params`` holds parameters, state and, for a composite, a mapping for each child. Nothing is written to
-        but the layer's own state, and that only when ``ctx.training``. ``out is x`` is allowed.
+        but the layer's own state, and that only when ``ctx.training`` and ``ctx.trainable``. ``out is x`` is allowed.
         """
 
     @abstractmethod
@@ -77,8 +77,8 @@ class Loss(ABC):
     def value_and_grad(self, scores: Array, targets: Array, ctx: Context) -> tuple[Array, Array]:
         """Compute ``(losses, dscores)``: one loss a row, (N,) or (N, T), and the gradient of each row's own loss.
 
-        No mean over the batch and no 1/N: the model averages, with the rows' weights. ``scores`` is not written
-        to, and ``dscores`` is an array of its own, because the model scales it in place.
+        No mean over the batch and no 1/N: the model averages, over T as well, with the rows' weights. ``scores``
+        is not written to, and ``dscores`` is an array of its own, because the model scales it in place.
         """
 
     @abstractmethod
@@ -131,7 +131,7 @@ class UpdateRule(ABC):
         clip_norm: if given, gradients are scaled so that their Euclidean norm is at most this.
 
     Attributes:
-        slots: names of the arrays kept for each parameter; they start at zero.
+        slots: names of the arrays kept for each parameter, each of the parameter's shape; they start at zero.
         elementwise: True if ``apply`` treats every element by itself: then it is given 1-D blocks of many parameters
             at once. False: it is given one parameter at a time, in its own shape.
         decays: True if ``apply`` looks at ``step.decay``: then no block holds both parameters that decay (weights) and

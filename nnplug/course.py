@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import warnings
 from collections.abc import Container, Mapping
 from math import ceil, inf
 from typing import Any
@@ -58,6 +59,16 @@ def length(config: TrainConfig, rows: int | None) -> tuple[int, int]:
         return ceil(iterations / in_epoch), iterations
     epochs = epochs if epochs is not None else DEFAULT_EPOCHS
     return epochs, epochs * in_epoch
+
+
+def look_at_rows(rows: int | None, batch_size: int, steps: int) -> None:
+    """Warn of a stream that had another number of rows in an epoch than it says: epochs are not as many as planned."""
+    if rows is not None and steps != ceil(rows / batch_size):
+        warnings.warn(
+            f"the train split says that it has {rows} rows, {ceil(rows / batch_size)} batches, and yielded {steps} "
+            "batches in an epoch; what is planned by epochs takes more or fewer of them",
+            stacklevel=2,
+        )
 
 
 def learning_rate(rule: UpdateRule, step: int, run: Run) -> float:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnplug.errors import DataError
+from nnplug.errors import DataError, ShapeError
 from nnplug.mapped import on_disk
-from nnplug.rows import Rows, Scale, rescale
+from nnplug.rows import Rows, Scale, locked, rescale
 from nnplug.specs import Array, ArraySpec, Batch, Source
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class Prepared:
     """Somebody's `Source` with x cast and scaled as the model wants it."""
 
     def __init__(self, source: Source, dtype: np.dtype[Any], scale: Scale | None) -> None:
+        _check_source(source)
         self._source, self._dtype, self._scale = source, dtype, scale
         self.rows = source.rows
 
@@ -34,12 +35,29 @@ class Prepared:
                 got = f"{len(batch)} values" if isinstance(batch, tuple | list) else type(batch).__name__
                 raise DataError(f"a batch of a source is (x, y, weight), with None for no weights; it yielded {got}")
             x, y, weight = np.asanyarray(batch[0]), np.asanyarray(batch[1]), batch[2]
+            if y.ndim == 0 or len(x) != len(y):
+                raise DataError(f"a source yielded {len(x)} rows with targets {y.shape}; expected one for each row")
             if weight is not None:
                 weight = _batch_weight(np.asanyarray(weight), len(x))
             seen, weighs = True, weighs or weight is None or bool(weight.any())
             yield rescale(x, self._dtype, self._scale), y, weight
         if seen and not weighs and start == 0:
             raise DataError("all rows that a source yielded in an epoch weigh nothing; some must weigh more than 0")
+
+
+def _check_source(source: Any) -> None:
+    """Refuse what has no ``rows``, or a ``batches`` that takes other arguments."""
+    from inspect import signature
+
+    if not hasattr(source, "rows"):
+        raise DataError(f"{type(source).__name__} has no attribute rows; a Source tells how many there are, or None")
+    try:
+        signature(source.batches).bind(1, None, 0)
+    except TypeError:
+        told = "batches(batch_size, rng, start=0)"
+        raise DataError(f"{type(source).__name__}.batches takes other arguments than {told} of a Source") from None
+    except ValueError:  # it tells nothing
+        pass
 
 
 def open_split(split: Any, name: str, dtype: np.dtype[Any], scale: Scale | None) -> Source:
@@ -73,6 +91,10 @@ def as_array(values: Any, what: str) -> Any:
     Raises:
         DataError: rows of different lengths.
     """
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise DataError(f"{what} has values that are masked; leave out such rows, or fill them in with .filled()")
+    if hasattr(values, "toarray"):
+        raise DataError(f"{what} is a sparse {type(values).__name__}; give .toarray()")
     if hasattr(values, "shape") and hasattr(values, "dtype"):
         return values
     if isinstance(values, Iterator):
@@ -81,6 +103,33 @@ def as_array(values: Any, what: str) -> Any:
         return np.asarray(values)
     except ValueError as error:
         raise DataError(f"{what} cannot be made an array: {error}") from None
+
+
+def shaped(x: Any, sample: ArraySpec) -> Any:
+    """A batch of samples as an array of their shape; not read, if it lies on a disk.
+
+    Raises:
+        ShapeError: it has another shape.
+    """
+    x = as_array(x, "x")
+    if len(x.shape) == 0 or tuple(x.shape[1:]) != sample.shape:
+        one = "; for a single sample give x[None]" if tuple(x.shape) == sample.shape else ""
+        wanted = ", ".join(["N", *map(str, sample.shape)]) if sample.shape else "N,"
+        raise ShapeError(f"x has shape {tuple(x.shape)}, the model takes ({wanted}){one}")
+    return x
+
+
+def prepared(x: Any, sample: ArraySpec, scale: Scale | None) -> Array:
+    """A batch as a network takes it: in its dtype, and scaled.
+
+    Raises:
+        ShapeError: it has another shape.
+        DataError: it is none of numbers.
+    """
+    array = np.asanyarray(shaped(x, sample))
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"x has dtype {array.dtype}; the model takes numbers")
+    return rescale(locked(array), sample.dtype, scale)
 
 
 def _check_x(x: Any, name: str) -> None:

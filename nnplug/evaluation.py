@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from threading import local
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from nnplug.arena import Arena
 from nnplug.contracts import Metric
-from nnplug.errors import DataError, PluginError
+from nnplug.errors import DataError, NnplugError, PluginError
 from nnplug.naming import fault_of
 from nnplug.network import Network
 from nnplug.options import show
@@ -125,3 +125,31 @@ class OneRow(local):
         """The scores of a batch of one row, in an array of their own."""
         self._arena.start(1)
         return self._network.scores(x, self._ctx).copy()
+
+
+def check_finite(scores: Array) -> None:
+    """Refuse to choose a class by scores that are NaN or infinite.
+
+    Raises:
+        DataError: with the first such row.
+    """
+    if not np.isfinite(scores).all():
+        bad = np.flatnonzero(~np.isfinite(scores.reshape(len(scores), -1)).all(axis=1))
+        told = f"the scores of {len(bad)} of {len(scores)} rows are not finite, the first is row {bad[0]}"
+        raise DataError(f"{told}; x or the model's parameters hold NaN or infinity")
+
+
+def names_in_results(names: Sequence[str]) -> list[str]:
+    """What metrics are called in results: their names, counted where several have the same.
+
+    Raises:
+        NnplugError: one is called as the loss is, or as another one with its number.
+    """
+    counts: dict[str, int] = {}
+    found = []
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+        found.append(name if names.count(name) == 1 else f"{name}{counts[name]}")
+    if "loss" in found or len(set(found)) < len(found):
+        raise NnplugError(f"the metrics would be called {', '.join(found)}; their names must differ, also from 'loss'")
+    return found

@@ -33,7 +33,7 @@ class History:
             ``validation_accuracy`` and so on for each split that was evaluated.
         monitor: the column that decided which parameters are best, such as ``validation_accuracy``; or None.
         higher_is_better: whether more of what is monitored is better.
-        best_epoch: the epoch whose parameters the model holds; None where nothing was monitored.
+        best_epoch: the epoch whose parameters the model holds; None where nothing was monitored, or only NaN.
         stopped: why training ended: ``finished``, ``interrupted by SIGINT``, what a callback said, or ``failed``.
         unfinished: whether that was an interrupt or ``max_seconds``, so that training could go on later.
         signal: the number of the signal that interrupted training, or 0.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -39,6 +40,7 @@ from nnplug.runfolder import (
     has_begun,
     has_ended,
     how_to_go_on,
+    release_folder,
 )
 from nnplug.solver import Solver
 from nnplug.specs import Dataset
@@ -133,13 +135,15 @@ def train(
             if has_ended(folder):
                 return _ended(folder, registry)
         solver = _make_solver(experiment, callbacks, registry)
-        if folder is None:
-            folder = claim_folder(out, name, resume)
-            held.enter_context(locked(folder))
-        return _run(solver, folder, to_toml(experiment, registry), resume)
+        if folder is not None:
+            return _run(solver, folder, to_toml(experiment, registry), begun=True)
+        claimed = resume and out is not None and os.path.isdir(out)  # by one that was killed before it began
+        folder = claim_folder(out, name, resume)
+        held.enter_context(locked(folder))
+        return _run(solver, folder, to_toml(experiment, registry), begun=claimed)
 
 
-def _run(solver: Solver, folder: Path, config: str, resume: bool) -> TrainResult:
+def _run(solver: Solver, folder: Path, config: str, begun: bool) -> TrainResult:
     """Train in a folder that is ours, from its last checkpoint if there is one."""
     if checkpoints_in(folder):
         try:
@@ -148,7 +152,7 @@ def _run(solver: Solver, folder: Path, config: str, resume: bool) -> TrainResult
             if (folder / MODEL).is_file():
                 error.add_note(f"the model as it was when the run stopped is in {folder / MODEL}")
             raise
-    elif resume:
+    elif begun:
         warnings.warn(f"{folder} holds no checkpoint to go on from; training begins at the first step", stacklevel=3)
     solver.run.folder = folder
     remove_leftovers(folder)
@@ -161,6 +165,8 @@ def _run(solver: Solver, folder: Path, config: str, resume: bool) -> TrainResult
             error.add_note("resumed, it would end in the same way; begin a new run, perhaps with a lower learning rate")
         elif checkpoints_in(folder):
             error.add_note(f"to go on from the last checkpoint: {how_to_go_on(folder)}")
+        elif isinstance(error, NnplugError) and solver.run.step == 0 and not begun:
+            release_folder(folder)
         raise
 
 

@@ -6,7 +6,7 @@ Loading a model builds its layers and its loss through the registry, and nothing
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,7 +21,7 @@ from nnplug.discovery import normalise
 from nnplug.errors import ModelFileError, NnplugError, PluginError
 from nnplug.model import Model
 from nnplug.modelfile import open_model
-from nnplug.naming import cut, printable, quote
+from nnplug.naming import cut, one_or_many, printable, quote
 from nnplug.options import show
 from nnplug.registry import Registry, default_registry
 from nnplug.specs import Dataset
@@ -53,14 +53,20 @@ def load_data(loader: str | Mapping[str, Any] | DataLoader, *, registry: Registr
     return data
 
 
-def load(path: str | Path, *, into: Model | None = None, only: str = "*", registry: Registry | None = None) -> Model:
+def load(
+    path: str | Path,
+    *,
+    into: Model | None = None,
+    only: str | Iterable[str] = "*",
+    registry: Registry | None = None,
+) -> Model:
     """Read a model that `Model.save` wrote, or weights of it into another model.
 
     Args:
         path: the file.
         into: a model that takes the weights over, and nothing else: its input is scaled as before; default: the saved
             model is built again.
-        only: which parameters ``into`` takes, as a pattern: ``"hidden.*"``; the others stay as they are.
+        only: which parameters ``into`` takes, as a pattern or several: ``"hidden.*"``; the others stay as they are.
         registry: where names are looked up; default: everything installed.
 
     Returns:
@@ -105,11 +111,14 @@ def _rebuild(header: Mapping[str, Any], file: TensorFile, registry: Registry) ->
     return model
 
 
-def _take_over(model: Model, file: TensorFile, only: str, name: str) -> None:
+def _take_over(model: Model, file: TensorFile, only: str | Iterable[str], name: str) -> None:
     """Read the chosen arrays into a model, all of them or none."""
-    chosen = {array: stored for array, stored in file.arrays.items() if fnmatchcase(array, only)}
-    if not chosen:
-        raise ModelFileError(f"{name} holds no parameter that matches {quote(only)}")
+    chosen: dict[str, Stored] = {}
+    for pattern in one_or_many(only):
+        matching = {array: stored for array, stored in file.arrays.items() if fnmatchcase(array, pattern)}
+        if not matching:
+            raise ModelFileError(f"{name} holds no parameter that matches {quote(pattern)}")
+        chosen |= matching
     known = {**model.params, **model.state}
     try:
         _check(chosen, {path: (array.shape, array.dtype) for path, array in known.items()}, exact=False)

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from attrs import evolve
 from numpy.typing import ArrayLike
 
 from nnplug import evaluation
@@ -17,14 +16,13 @@ from nnplug.about import FACTS, About
 from nnplug.agreement import check_agreement
 from nnplug.config import ModelConfig, build_section
 from nnplug.contracts import Metric
-from nnplug.data import as_array, open_split
-from nnplug.errors import DataError, NnplugError, ShapeError
-from nnplug.gradcheck import numerical_gradient
+from nnplug.data import open_split, prepared, shaped
+from nnplug.errors import NnplugError, ShapeError
+from nnplug.gradients import Make, analytic, numerical, of_input
 from nnplug.modelfile import write_model
 from nnplug.naming import one_or_many, suggest
 from nnplug.network import Network
 from nnplug.registry import Registry
-from nnplug.rows import locked, rescale
 from nnplug.specs import Array, ArraySpec, Dataset
 from nnplug.streams import Streams
 from nnplug.summary import Summary, summarise
@@ -105,7 +103,7 @@ class Model:
         Raises:
             ShapeError: x is no batch of samples of the model's input shape.
         """
-        x = self._input(x)
+        x = prepared(x, self.input_spec, self.scale)
         if len(x) == 1:
             return self._one_row.scores(x)
         if len(x) > evaluation.BATCH:
@@ -115,8 +113,16 @@ class Model:
         return out.copy() if any(np.may_share_memory(out, other) for other in others) else out
 
     def predict(self, x: ArrayLike) -> Array:
-        """The predictions that the scores stand for: class indices for a classifier."""
-        return self.network.loss.predict(self.scores(x))
+        """The predictions that the scores stand for: class indices for a classifier.
+
+        Raises:
+            DataError: a class would be chosen by scores that are not finite.
+        """
+        scores = self.scores(x)
+        predictions = self.network.loss.predict(scores)
+        if predictions.dtype.kind != "f":
+            evaluation.check_finite(scores)
+        return predictions
 
     def probabilities(self, x: ArrayLike) -> Array:
         """The probability of each class.
@@ -127,8 +133,8 @@ class Model:
         return self.network.loss.probabilities(self.scores(x))
 
     def activations(self, x: ArrayLike) -> dict[str, Array]:
-        """What every layer puts out for a batch, by path, from input to output."""
-        return self.network.activations(self._input(x), self._inference)
+        """What every layer, alone or in chains, puts out for a batch, by path, from input to output."""
+        return self.network.activations(prepared(x, self.input_spec, self.scale), self._inference)
 
     # The loss and its gradient
 
@@ -155,16 +161,20 @@ class Model:
         Returns:
             ``{"loss": 0.08, "accuracy": 0.97}``
         """
-        source = open_split((self._shaped(x), y, weight), "given", self.input_spec.dtype, self.scale)
+        source = open_split((shaped(x, self.input_spec), y, weight), "given", self.input_spec.dtype, self.scale)
         chosen = self.metrics(metrics)
         self.check_targets(np.asanyarray(y), chosen)
         return evaluation.evaluate(self.network, source, chosen)
 
     def metrics(self, metrics: Iterable[Metric | str] | None = None) -> dict[str, Metric]:
-        """Metrics by the name they are reported under; default: those that fit the loss."""
+        """Metrics by the name they are reported under; default: those that fit the loss.
+
+        Several of one name are counted: ``top_k1``, ``top_k2``.
+        """
         chosen = self.network.loss.metrics if metrics is None else one_or_many(metrics)
         built = [self.registry.create("metric", metric) for metric in chosen]
-        return {self.registry.name_of(metric, default=type(metric).__name__): metric for metric in built}
+        names = [self.registry.name_of(metric, default=type(metric).__name__) for metric in built]
+        return dict(zip(evaluation.names_in_results(names), built, strict=True))
 
     def check_targets(self, targets: Array, metrics: Mapping[str, Metric]) -> None:
         """Refuse targets that the loss or a metric cannot use.
@@ -187,12 +197,23 @@ class Model:
         Returns:
             the loss with the L2 term, and arrays by path that belong to the caller.
         """
-        network = evolve(self.network, buffers=self.network.buffers.twin())
         batch = self._batch(x, y, weight, self.input_spec.dtype)
-        layout = network.buffers.layout
-        frozen = layout.trained < layout.size  # below the lowest layer that trains a step computes no gradient
-        ctx = network.context(self.streams.copy(), training=training, need_dx=frozen)
-        return network.backpropagate(*batch, ctx), network.buffers.named(network.buffers.gradient)
+        return analytic(self.network, batch, self._contexts(training))
+
+    def input_gradient(
+        self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None, *, training: bool = False
+    ) -> Array:
+        """The gradient of the loss with respect to x, in x's own units: which inputs the loss depends on, and how.
+
+        The loss is a mean over the batch, so each row's gradient is ``1 / N`` of that of its own loss.
+
+        Raises:
+            ShapeError: the model takes integers, which have no gradient.
+        """
+        if self.input_spec.dtype.kind != "f":
+            raise ShapeError(f"the model takes {self.input_spec.dtype}, and integers have no gradient")
+        dx = of_input(self.network, self._batch(x, y, weight, self.input_spec.dtype), self._contexts(training))
+        return dx if self.scale is None else dx * dx.dtype.type(self.scale[1])
 
     def numerical_gradients(
         self,
@@ -204,7 +225,7 @@ class Model:
         h: float = 1e-5,
         training: bool = True,
     ) -> dict[str, Array]:
-        """The same gradients by central differences in float64, whatever the model's dtype. Slow: two passes a number.
+        """The gradients of parameters by central differences in float64, whatever the dtype. Slow: two passes a number.
 
         Args:
             x: the samples.
@@ -214,40 +235,19 @@ class Model:
             h: the distance of the two points.
             training: whether layers act as in a training step.
         """
-        buffers = self.network.buffers.twin("float64")
-        network = evolve(self.network, buffers=buffers)
         floating = self.input_spec.dtype.kind == "f"
         batch = self._batch(x, y, weight, np.dtype("float64") if floating else self.input_spec.dtype)
-        views = buffers.named(buffers.vector)
-        kept = {path: array.copy() for path, array in buffers.state.items()}
+        return numerical(self.network, batch, self._contexts(training), self._known(names), h)
 
-        def objective() -> float:
-            for path, array in kept.items():
-                buffers.state[path][...] = array
-            return network.objective(*batch, network.context(self.streams.copy(), training=training))
-
-        return {name: numerical_gradient(objective, views[name], h) for name in self._known(names)}
+    def _contexts(self, training: bool) -> Make:
+        return lambda network, need_dx: network.context(self.streams.copy(), training=training, need_dx=need_dx)
 
     # Input
-
-    def _shaped(self, x: Any) -> Any:
-        x, shape = as_array(x, "x"), self.input_spec.shape
-        if len(x.shape) == 0 or tuple(x.shape[1:]) != shape:
-            one = "; for a single sample give x[None]" if tuple(x.shape) == shape else ""
-            wanted = ", ".join(["N", *map(str, shape)]) if shape else "N,"
-            raise ShapeError(f"x has shape {tuple(x.shape)}, the model takes ({wanted}){one}")
-        return x
-
-    def _input(self, x: ArrayLike) -> Array:
-        shaped = np.asanyarray(self._shaped(x))
-        if shaped.dtype.kind not in "biuf":
-            raise DataError(f"x has dtype {shaped.dtype}; the model takes numbers")
-        return rescale(locked(shaped), self.input_spec.dtype, self.scale)
 
     def _batch(
         self, x: ArrayLike, y: ArrayLike, weight: ArrayLike | None, dtype: np.dtype[Any]
     ) -> tuple[Array, Array, Array | None]:
-        source = open_split((self._shaped(x), y, weight), "given", dtype, self.scale)
+        source = open_split((shaped(x, self.input_spec), y, weight), "given", dtype, self.scale)
         self.check_targets(np.asanyarray(y), {})
         return next(iter(source.batches(len(np.asanyarray(y)), None)))
 

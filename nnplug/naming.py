@@ -42,7 +42,11 @@ def one_or_many(names: Iterable[T]) -> Iterable[T]:
 
 ELSEWHERE = {  # what other libraries call it
     "binary_crossentropy": "binary_cross_entropy",
+    "bce": "binary_cross_entropy",
     "categorical_crossentropy": "softmax",
+    "categorical_cross_entropy": "softmax",
+    "nll": "softmax",
+    "nll_loss": "softmax",
     "cross_entropy": "softmax",
     "crossentropyloss": "softmax",
     "sparse_categorical_crossentropy": "softmax",
@@ -56,19 +60,28 @@ ELSEWHERE = {  # what other libraries call it
     "normalization": "standardize",
     "standard_scaler": "standardize",
     "standardscaler": "standardize",
+    "glorot": "xavier",
+    "glorot_normal": "xavier",
+    "glorot_uniform": "xavier",
+    "kaiming": "he",
+    "he_normal": "he",
+    "mae": "mean_absolute_error",
+    "nag": "momentum",
+    "nesterov": "momentum",
     "lr": "learning_rate",
     "optimizer": "update",
     "max_iter": "iterations",
     "steps": "iterations",
     "validation_split": "validation",
 }
+UNLIKE = {"bias_init", "elu", "gelu", "layer_norm"}  # what nothing here is meant by, however close its name
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'units'?`` or nothing, for the end of a sentence about an unknown name."""
     import difflib
 
-    if len(name) > QUOTED:
+    if len(name) > QUOTED or name.lower() in UNLIKE:
         return ""  # nobody misspelt that
     known, elsewhere = list(known), ELSEWHERE.get(name.lower())
     close = [elsewhere] if elsewhere in known else difflib.get_close_matches(name, known, n=1, cutoff=0.6)

@@ -96,6 +96,18 @@ class Network:
         self.buffers.gradient[:decayed] += shrink
         return loss + self.penalty()
 
+    def input_gradient(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> Array:
+        """The gradient of the objective with respect to x; assigns that of the parameters on the way."""
+        try:
+            scores, cache = self.layer.forward(self.buffers.params, x, ctx)
+            losses, dscores = self._row_losses(scores, targets, ctx)
+            average(losses, dscores, weight)
+            dx: Any = self.layer.backward(self.buffers.params, self.buffers.grads, cache, dscores, ctx)
+        except Exception as error:
+            self._look_into(error, x, targets, ctx)
+            raise
+        return np.asarray(dx)
+
     def _row_losses(self, scores: Array, targets: Array, ctx: Context) -> tuple[Array, Array]:
         """``(losses, dscores)``; a loss that takes the mean itself is refused."""
         losses, dscores = self.loss.value_and_grad(scores, targets, ctx)

@@ -63,6 +63,15 @@ def _claim(out: str | Path | None, name: str, resume: bool) -> Path:
     raise NnplugError(told)
 
 
+def release_folder(folder: Path) -> None:
+    """Take away what a run that failed before its first step wrote, so that it can be begun again once it is mended."""
+    for name in (CONFIG, HISTORY):
+        with suppress(OSError):
+            (folder / name).unlink()
+    with suppress(OSError):
+        folder.rmdir()  # unless it holds something else
+
+
 def has_begun(folder: Path) -> bool:
     """Whether a run has written its config into a folder; an empty one is from a run that was killed while starting."""
     try:

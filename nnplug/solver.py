@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cached_property, partial
@@ -17,7 +18,7 @@ from nnplug.best import Best
 from nnplug.checkpoint import Keeper, newest_checkpoint, read_checkpoint, write_checkpoint
 from nnplug.config import TrainConfig, build_section
 from nnplug.contracts import Callback, Metric, UpdateRule
-from nnplug.course import choose_monitor, learning_rate, length, look_at_limits
+from nnplug.course import choose_monitor, learning_rate, length, look_at_limits, look_at_rows
 from nnplug.errors import ConfigError, DataError, DivergedError, NnplugError, Problem
 from nnplug.guard import Guard, refused_evaluation, refused_parameters, refused_update
 from nnplug.history import FAILED, History, Row, Run
@@ -128,6 +129,7 @@ class Solver:
                 while not self.run.stop_reason:
                     self._epoch(interrupts)
             stopped = self.run.stop_reason
+            self._look_for_the_best()
         except DivergedError:
             stopped = self.run.stop_reason or stopped
             raise
@@ -168,6 +170,8 @@ class Solver:
                 self._between_steps(interrupts)
                 if self.run.stop_reason:
                     break
+            else:
+                look_at_rows(self.splits["train"].rows, self.config.batch_size, self.run.step - self.epoch_start)
         if self.run.step == self.epoch_start:
             raise DataError("the train split yielded no batch")
         self._check_parameters()  # the next loss would tell, but may not come
@@ -209,6 +213,12 @@ class Solver:
             self._check_parameters()
             keeper.keep(self.run.step, self.save_checkpoint)
             self._since = perf_counter()
+
+    def _look_for_the_best(self) -> None:
+        monitor, epochs = self.history.monitor, len(self.history.epochs)
+        if monitor is not None and epochs and self.history.best_epoch is None:
+            told = f"{monitor} was NaN after each of {epochs} epochs, so that none is the best"
+            warnings.warn(f"{told}; the model holds the last parameters", stacklevel=3)
 
     def _check_parameters(self) -> None:
         error = refused_parameters(self)

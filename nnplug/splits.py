@@ -129,7 +129,8 @@ def class_weights(wanted: tuple[float, ...] | str | None, train: Source, scores:
     if wanted is None:
         return None
     if not isinstance(train, Rows) or train.y.ndim != 1 or train.y.dtype.kind not in "iu":
-        raise _refused("needs targets that are class indices in an array")
+        given = f"{train.y.dtype} {train.y.shape}" if isinstance(train, Rows) else "a stream"
+        raise _refused(f"needs targets that are class indices in an array, integers (N,), given {given}")
     counts: Array = np.zeros(0, np.int64)
     for piece in train.targets():
         found = np.bincount(piece, minlength=len(counts))

@@ -159,7 +159,8 @@ def decay(case: RuleCase) -> str:
         found.append(moved.w)
     if not np.array_equal(found[0], start):
         raise Failure(
-            "with a gradient of zero and step.decay false, w moves; let weight decay act only `if step.decay`"
+            "with a gradient of zero, slots at zero and step.decay false, w moves; let weight decay act only "
+            "`if step.decay`, and give a gradient of zero no direction"
         )
     decays = not np.array_equal(found[0], found[1])
     if decays and not case.rule.decays:

@@ -41,7 +41,7 @@ class Affine(Layer):
         if x.dtype.kind != "f":
             raise ShapeError(
                 f"affine needs floating-point samples, given {x}; "
-                "set input_dtype to float32 or float64, or put an embedding layer in front if these are indices"
+                "set input_dtype to float32 or float64; indices need a layer in front that looks them up"
             )
         return Plan(
             out=x.with_shape(self.units),

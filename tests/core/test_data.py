@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nnplug
 from nnplug import Array, ArraySpec, DataError
 from nnplug.data import hold_out, open_split, sample_spec
 from nnplug.order import Order
@@ -532,3 +533,80 @@ def test_a_part_that_weighs_nothing_is_refused() -> None:
     weight[0] = 1
     with pytest.raises(DataError, match="all rows of one part weigh nothing"):
         held(np.arange(50) % 2, 0.2, weight=weight)
+
+
+class Odd:
+    """A stream with something wrong."""
+
+    rows: int | None = 4
+
+    def __init__(self, targets: int = 4) -> None:
+        self.targets = targets
+
+    def batches(self, batch_size: int, rng: Any, start: int = 0) -> Iterator[Any]:
+        """Yield four rows."""
+        yield np.ones((4, 2)), np.arange(self.targets) % 2, None
+
+
+class WithoutRows:
+    """Does not say how many rows it has."""
+
+    batches = Odd.batches
+
+
+class WithoutStart(Odd):
+    """Cannot skip."""
+
+    def batches(self, batch_size: int, rng: Any) -> Iterator[Any]:  # type: ignore[override]
+        """Yield nothing."""
+        yield from ()
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (WithoutRows(), "WithoutRows has no attribute rows; a Source tells how many there are, or None"),
+        (WithoutStart(), r"WithoutStart.batches takes other arguments than batches\(batch_size, rng, start=0\) of a"),
+    ],
+)
+def test_streams_that_are_none(source: Any, told: str) -> None:
+    """Told when they are opened."""
+    with pytest.raises(DataError, match=told):
+        open_split(source, "train", F32, None)
+
+
+def test_a_stream_has_a_target_for_each_row() -> None:
+    """Else a loss would fail in NumPy's words."""
+    with pytest.raises(DataError, match=r"a source yielded 4 rows with targets \(3,\); expected one for each row"):
+        next(open_split(Odd(targets=3), "train", F32, None).batches(4, None))
+
+
+def test_a_stream_of_another_length_is_warned_of() -> None:
+    """More or fewer epochs than planned would be no surprise then."""
+    source = Odd()
+    source.rows = 40
+    model = nnplug.build([{"type": "affine", "units": 2}], input_shape=2)
+    with pytest.warns(UserWarning, match="says that it has 40 rows, 10 batches, and yielded 1 batches in an epoch"):
+        nnplug.Solver(model, source, epochs=1, batch_size=4, evaluate=()).fit()
+
+
+def test_masked_and_sparse_arrays_are_refused() -> None:
+    """What is under a mask is no value; and nothing here knows sparse ones."""
+
+    class Sparse:
+        """As SciPy has it."""
+
+        shape, dtype = (2, 2), F32
+
+        def toarray(self) -> Array:
+            """All of it."""
+            return np.zeros((2, 2))
+
+    x = np.ma.masked_array(np.ones((2, 2)), [[True, False], [False, False]])
+    with pytest.raises(DataError, match="the train split's x has values that are masked"):
+        open_split((x, [0, 1]), "train", F32, None)
+    with pytest.raises(DataError, match="the train split's y has values that are masked"):
+        open_split((np.ones((2, 2)), np.ma.masked_equal([0, 1], 1)), "train", F32, None)
+    open_split((np.ma.masked_array(np.ones((2, 2))), [0, 1]), "train", F32, None)
+    with pytest.raises(DataError, match=r"the train split's x is a sparse Sparse; give \.toarray\(\)"):
+        open_split((Sparse(), [0, 1]), "train", F32, None)

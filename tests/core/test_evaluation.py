@@ -14,7 +14,7 @@ from attrs import frozen
 import nnplug
 from nnplug import Array, DataError, Metric, evaluation
 from nnplug.arena import Arena
-from nnplug.evaluation import BATCH, evaluate, scores
+from nnplug.evaluation import BATCH, evaluate, names_in_results, scores
 from nnplug.rows import Rows
 
 MODEL = nnplug.build(
@@ -191,3 +191,49 @@ def test_memory_is_that_of_a_batch() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 8 * BATCH * 256 * 4 < x.shape[0] * 256 * 4 / 4
+
+
+@frozen
+class Nothing(Metric):
+    """A metric without a value."""
+
+    def __call__(self, scores: Array, targets: Array) -> float:
+        """NaN."""
+        return float("nan")
+
+
+def test_several_metrics_of_one_name_are_counted() -> None:
+    """None takes another one's place; what is monitored is the first."""
+    data = nnplug.load_data("digits")
+    model = nnplug.build([{"type": "affine", "units": 10}], input_shape=64, seed=0, scale=data.scale)
+    wanted = [{"type": "top_k", "k": 1}, "accuracy", {"type": "top_k", "k": 5}]
+    found = model.evaluate(*data.test, metrics=wanted)
+    assert list(found) == ["loss", "top_k1", "accuracy", "top_k2"]
+    assert found["top_k1"] == found["accuracy"] < found["top_k2"]
+    solver = nnplug.Solver(model, data, epochs=1, metrics=wanted, validation=0.1)
+    assert solver.history.monitor == "validation_top_k1"
+    assert names_in_results(["a", "b"]) == ["a", "b"]
+    for names in (["loss"], ["a", "a", "a2"]):
+        with pytest.raises(nnplug.NnplugError, match="their names must differ, also from 'loss'"):
+            names_in_results(names)
+
+
+def test_a_monitor_without_a_value_is_warned_of() -> None:
+    """Nothing is the best of nothing."""
+    x, y = np.eye(4), np.arange(4) % 2
+    model = nnplug.build([{"type": "affine", "units": 2}], input_shape=4)
+    data = nnplug.Dataset((x, y), validation=(x, y))
+    told = "validation_Nothing was NaN after each of 2 epochs, .*; the model holds the last parameters"
+    with pytest.warns(UserWarning, match=told):
+        history = nnplug.Solver(model, data, epochs=2, metrics=[Nothing()]).fit()
+    assert history.best_epoch is None
+
+
+def test_no_class_is_chosen_by_nan() -> None:
+    """Neither of one row nor of many; numbers that are predicted may be NaN, and show it."""
+    model = nnplug.build([{"type": "affine", "units": 2}], input_shape=1)
+    for x in ([[np.nan]], [[0.0], [np.nan], [np.nan]]):
+        with pytest.raises(DataError, match=rf"the scores of {max(1, len(x) - 1)} of {len(x)} rows are not finite"):
+            model.predict(x)
+    regression = nnplug.build({"layers": [{"type": "affine", "units": 1}], "loss": "mse"}, input_shape=1)
+    assert np.isnan(regression.predict([[np.nan], [1.0]])).tolist() == [True, False]

@@ -377,3 +377,26 @@ def test_numerical_gradients_of_some_parameters() -> None:
         nnplug.NnplugError, match=r"^the model has no parameter 'afine1.W'; did you mean 'affine1.W'\?$"
     ):
         model.numerical_gradients(x, y, names=["afine1.W"])
+
+
+@pytest.mark.parametrize("name", [name for name, given in NETWORKS.items() if given.get("input") != "words"])
+@pytest.mark.parametrize("scale", [None, (0.5, 3.0)])
+def test_the_gradient_of_the_input_equals_the_numerical_one(name: str, scale: tuple[float, float] | None) -> None:
+    """In x's own units, whatever is frozen; nothing of the model moves."""
+    model = network(name, seed=3)
+    model.scale = scale
+    x, y, weight = batch(name, model, seed=3)
+    before = {path: array.copy() for path, array in {**model.params, **model.grads, **model.state}.items()}
+    dx = model.input_gradient(x, y, weight)
+    assert dx.shape == x.shape
+    assert_close({"x": dx}, {"x": nnplug.numerical_gradient(lambda: model.loss(x, y, weight), x)})
+    for path, array in {**model.params, **model.grads, **model.state}.items():
+        np.testing.assert_array_equal(array, before[path])
+
+
+def test_integers_have_no_gradient() -> None:
+    """Nothing lies between two words."""
+    model = network("embedding", seed=0)
+    x, y, _ = batch("embedding", model, seed=0)
+    with pytest.raises(nnplug.ShapeError, match="the model takes int64, and integers have no gradient"):
+        model.input_gradient(x, y)

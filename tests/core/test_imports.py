@@ -30,7 +30,7 @@ ORDER = (
     ("options", "data", "agreement", "chain", "threads", "updater", "best", "discovery"),
     ("promises",),
     ("network",),
-    ("filling", "plugins", "evaluation", "switches"),
+    ("filling", "plugins", "evaluation", "gradients", "switches"),
     ("store", "presets"),
     ("registry",),
     ("config", "summary", "doctor"),

@@ -173,6 +173,18 @@ def test_a_folder_that_a_run_can_go_on_in() -> None:
         nnplug.train(short, out="cut")
 
 
+def test_a_run_that_cannot_begin_leaves_no_folder() -> None:
+    """Once the config is mended, it can be begun there."""
+    wrong = config(train={"validation": 0.0, "callbacks": ["early_stopping"]})
+    with pytest.raises(NnplugError, match="nothing is monitored"):
+        nnplug.train(wrong, out="here")
+    assert not Path("here").exists()
+    Path("here").mkdir()
+    with pytest.raises(NnplugError, match="nothing is monitored"):
+        nnplug.train(wrong, out="here")
+    assert nnplug.train(config(train={"callbacks": ["early_stopping"]}), out="here").history.epochs
+
+
 def test_data_that_has_moved() -> None:
     """A run goes on with the same rows from another file, and with no other ones."""
     rng = np.random.default_rng(0)

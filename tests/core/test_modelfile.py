@@ -66,6 +66,7 @@ def test_the_header_holds_the_filled_in_config(tmp_path: Path) -> None:
         "seed": 7,
         "scale": [1.0, 0.5],
         "classes": 5,
+        "feature_names": None,
         "class_names": ["ant", "bee", "cat", "dog", "eel"],
     }
 

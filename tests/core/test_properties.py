@@ -115,6 +115,7 @@ DRAWN["layer"] = {
     "tanh": tables("tanh"),
     "dropout": tables("dropout", rate=floats(0.0, 0.8)),
     "flatten": tables("flatten"),
+    "standardize": tables("standardize"),
 }
 HIDDEN = st.recursive(st.one_of(*DRAWN["layer"].values()), chain, max_leaves=4)
 DRAWN["layer"]["chain"] = chain(HIDDEN)

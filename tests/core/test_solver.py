@@ -7,6 +7,7 @@ import re
 import signal
 import threading
 import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from math import ceil, cos, inf, isfinite, nan, pi
 from pathlib import Path
@@ -693,8 +694,11 @@ def test_nan_is_never_best(values: tuple[float, ...], best: int | None) -> None:
         batch_size=9,
         callbacks=[at],
     )
-    history = solver.fit()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        history = solver.fit()
     assert history.best_epoch == best
+    assert ["so that none is the best" in str(w.message) for w in caught] == ([] if best else [True])
     np.testing.assert_array_equal(vector(model), kept[best or 4])
 
 

@@ -128,10 +128,10 @@ def test_a_data_set_shows_shapes_for_values():
     data = Dataset(train=(x, y), validation=[x.tolist(), y.tolist(), None], test=Stream(), classes=3)
     assert repr(data) == (
         "Dataset(train=(float64 (200, 4), int64 (200,)), validation=(list of 200, list of 200, None), "
-        "test=Stream(7 rows), classes=3, scale=None, class_names=None)"
+        "test=Stream(7 rows), classes=3, scale=None, class_names=None, feature_names=None)"
     )
     many = Dataset(train=(), class_names=tuple(map(str, range(1000))))
     assert repr(many) == (
         "Dataset(train=(), validation=None, test=None, classes=None, scale=None, "
-        "class_names=('0', '1', '2', '3', '4', '5', ...))"
+        "class_names=('0', '1', '2', '3', '4', '5', ...), feature_names=None)"
     )

@@ -318,6 +318,9 @@ def test_weights_are_taken_as_given() -> None:
     assert class_weights(None, source([0, 1]), 2) is None
 
 
+NEEDS = "needs targets that are class indices in an array, integers (N,)"
+
+
 @pytest.mark.parametrize(
     ("wanted", "train", "message"),
     [
@@ -327,9 +330,9 @@ def test_weights_are_taken_as_given() -> None:
         ((1.0, np.inf), source([0, 1]), "must be finite numbers, none negative and not all zero, got [1.0, inf]"),
         ((1.0, np.nan), source([0, 1]), "must be finite numbers, none negative and not all zero, got [1.0, nan]"),
         ((0.0, 0.0), source([0, 1]), "must be finite numbers, none negative and not all zero, got [0.0, 0.0]"),
-        ((1.0, 2.0), source([0.0, 1.0]), "needs targets that are class indices in an array"),
-        ("balanced", source([[0, 1], [1, 0]]), "needs targets that are class indices in an array"),
-        ("balanced", Stream(), "needs targets that are class indices in an array"),
+        ((1.0, 2.0), source([0.0, 1.0]), f"{NEEDS}, given float64 (2,)"),
+        ("balanced", source([[0, 1], [1, 0]]), f"{NEEDS}, given int64 (2, 2)"),
+        ("balanced", Stream(), f"{NEEDS}, given a stream"),
     ],
 )
 def test_weights_that_make_no_sense_are_refused(wanted: Any, train: Any, message: str) -> None:

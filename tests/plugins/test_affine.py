@@ -102,8 +102,8 @@ def test_integer_samples_are_refused():
     with pytest.raises(ShapeError) as error:
         Affine(3).plan(ArraySpec((5,), "int64"))
     assert str(error.value) == (
-        "affine needs floating-point samples, given (5,) int64; set input_dtype to float32 or float64, "
-        "or put an embedding layer in front if these are indices"
+        "affine needs floating-point samples, given (5,) int64; set input_dtype to float32 or float64; "
+        "indices need a layer in front that looks them up"
     )
 
 
