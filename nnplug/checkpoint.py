@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from nnplug.config import TrainConfig
-from nnplug.errors import CheckpointError
+from nnplug.errors import CheckpointError, NnplugError
 from nnplug.files import parse_json, remove_leftovers, replacing
 from nnplug.modelfile import KEY, format_fault
 from nnplug.naming import printable
@@ -194,7 +194,7 @@ class Keeper:
         path = self._folder / FOLDER / f"step-{step}.safetensors"
         try:
             write(path)
-        except (OSError, MemoryError, CheckpointError) as error:
+        except (OSError, MemoryError, NnplugError) as error:
             kept = checkpoints_in(self._folder)
             last = f"the last one is {kept[0].name}" if kept else "there is none yet"
             reason = getattr(error, "strerror", None) or str(error) or "not enough memory"

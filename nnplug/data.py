@@ -38,7 +38,7 @@ class Prepared:
             if y.ndim == 0 or len(x) != len(y):
                 raise DataError(f"a source yielded {len(x)} rows with targets {y.shape}; expected one for each row")
             if weight is not None:
-                weight = _batch_weight(np.asanyarray(weight), len(x))
+                weight = _batch_weight(np.asanyarray(weight), len(x)).astype(np.float64, copy=False)
             seen, weighs = True, weighs or weight is None or bool(weight.any())
             yield rescale(x, self._dtype, self._scale), y, weight
         if seen and not weighs and start == 0:
@@ -76,7 +76,7 @@ def open_split(split: Any, name: str, dtype: np.dtype[Any], scale: Scale | None)
     _check_x(x, name)
     if y.ndim == 0 or len(y) != len(x):
         raise DataError(f"the {name} split has {len(x)} rows in x but {y.size if y.ndim == 0 else len(y)} in y")
-    y = np.ascontiguousarray(y)  # a column of a table is not, and each batch would copy all of it
+    y = np.ascontiguousarray(y, y.dtype.newbyteorder("="))  # a column of a table is not; each batch would copy all
     if y.dtype.kind not in "biuf":
         how = ": class_names, y = np.unique(y, return_inverse=True)" if y.dtype.kind in "SU" else ""
         raise DataError(f"the {name} split's targets have dtype {y.dtype}; give numbers, for classes 0 to C-1{how}")
@@ -95,7 +95,7 @@ def as_array(values: Any, what: str) -> Any:
         raise DataError(f"{what} has values that are masked; leave out such rows, or fill them in with .filled()")
     if hasattr(values, "toarray"):
         raise DataError(f"{what} is a sparse {type(values).__name__}; give .toarray()")
-    if hasattr(values, "shape") and hasattr(values, "dtype"):
+    if hasattr(values, "shape") and isinstance(getattr(values, "dtype", None), np.dtype):
         return values
     if isinstance(values, Iterator):
         raise DataError(f"{what} is a {type(values).__name__}, which can be gone through once; give an array or a list")
@@ -189,17 +189,27 @@ def hold_out(rows: Rows, fraction: float, rng: Generator) -> tuple[Rows, Rows]:
     order = rows.order
     held = round(order.count * fraction)
     if not 0 < held < order.count:
-        blocks = f"blocks of {order.size} " if order.size > 1 else ""
-        raise DataError(
-            f"a validation fraction (train.validation) of {fraction} of {rows.rows} rows is {held} {blocks}rows; "
-            "choose another one"
-        )
+        raise _wrong_fraction(fraction, rows, held)
     drawn = rng.permutation(order.count)
-    if rows.y.ndim == 1 and rows.y.dtype.kind in "iu":
-        drawn = drawn[np.argsort(rows.y[order.first_rows()[drawn]], kind="stable")]
+    labels = rows.y[order.first_rows()] if rows.y.ndim == 1 and rows.y.dtype.kind in "iu" else None
+    if labels is not None:
+        drawn = drawn[np.argsort(labels[drawn], kind="stable")]
     chosen = np.zeros(order.count, bool)
     chosen[drawn[((np.arange(held) + 0.5) * order.count / held).astype(int)]] = True
+    if labels is not None:  # no class is held out as a whole
+        lost = np.flatnonzero(chosen & ~np.isin(labels, labels[~chosen]))
+        chosen[lost[np.unique(labels[lost], return_index=True)[1]]] = False
+    if not chosen.any():
+        raise _wrong_fraction(fraction, rows, 0)
     parts = rows.subset(np.flatnonzero(~chosen)), rows.subset(np.flatnonzero(chosen))
     if not all(part.weighs() for part in parts):
         raise DataError(f"with a validation fraction of {fraction}, all rows of one part weigh nothing; change either")
     return parts
+
+
+def _wrong_fraction(fraction: float, rows: Rows, held: int) -> DataError:
+    blocks = f"blocks of {rows.order.size} " if rows.order.size > 1 else ""
+    return DataError(
+        f"a validation fraction (train.validation) of {fraction} of {rows.rows} rows is {held} {blocks}rows; "
+        "choose another one"
+    )

@@ -63,7 +63,8 @@ class DivergedError(NnplugError):
         where: the path of the parameter or layer that is no number any more; "" where it is the loss itself.
         rows: the rows of the batch, counted from 0 in the data's train split; None where that is a stream.
         arrays: the batch, the parameters, their gradients and the state as they were before the update would have
-            been made: ``batch/x``, ``params/affine1.W``, ``grads/affine1.W`` and so on.
+            been made: ``batch/x``, ``params/affine1.W``, ``grads/affine1.W`` and so on. Where it was found after an
+            update, parameters and state as they are then.
     """
 
     def __init__(self, message: str, step: int = 0, where: str = "", rows: Any = None, arrays: Any = None) -> None:

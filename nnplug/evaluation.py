@@ -38,6 +38,8 @@ def evaluate(network: Network, source: Source, metrics: Mapping[str, Metric]) ->
         arena.start(len(x))
         scores, losses = network.losses(x, y, ctx)
         per_row = losses.reshape(len(losses), -1).mean(axis=1, dtype=np.float64)
+        if weight is not None:
+            per_row[weight == 0] = 0  # infinity times 0 is no number
         total += float(per_row.sum() if weight is None else per_row @ weight)
         total_weight += len(x) if weight is None else float(weight.sum(dtype=np.float64))
         measured.add(scores, y)

@@ -113,7 +113,8 @@ def _error(solver: Solver, what: str, where: str, rows: Array | None, batch: Bat
     buffers, run = solver.model.network.buffers, solver.run
     last = ", ".join(f"{value:.4g}" for value in solver.history.losses[-SHOWN:]) or "none"
     arrays = {f"params/{path}": values for path, values in buffers.named(buffers.vector).items()}
-    arrays |= {f"grads/{path}": values for path, values in buffers.named(buffers.gradient).items()}
+    if batch is not None:  # after an update the rule has written over them
+        arrays |= {f"grads/{path}": values for path, values in buffers.named(buffers.gradient).items()}
     arrays |= {f"state/{path}": values for path, values in buffers.state.items()}
     arrays |= {f"batch/{name}": a for name, a in zip(("x", "y", "weight"), batch or (), strict=False) if a is not None}
     arrays |= {} if rows is None else {"batch/rows": rows}

@@ -97,7 +97,7 @@ class History:
         """One column of ``epochs``; NaN where an epoch has no such value.
 
         Raises:
-            NnplugError: no epoch has one.
+            NnplugError: there are epochs, and none has one.
         """
         if self.epochs and not any(name in row for row in self.epochs):  # a schedule may ask in every step
             known = {column: None for row in self.epochs for column in row}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +39,7 @@ from nnplug.runfolder import (
     has_ended,
     how_to_go_on,
     release_folder,
+    was_killed_while_starting,
 )
 from nnplug.solver import Solver
 from nnplug.specs import Dataset
@@ -137,7 +136,7 @@ def train(
         solver = _make_solver(experiment, callbacks, registry)
         if folder is not None:
             return _run(solver, folder, to_toml(experiment, registry), begun=True)
-        claimed = resume and out is not None and os.path.isdir(out)  # by one that was killed before it began
+        claimed = resume and out is not None and was_killed_while_starting(out)
         folder = claim_folder(out, name, resume)
         held.enter_context(locked(folder))
         return _run(solver, folder, to_toml(experiment, registry), begun=claimed)
@@ -246,7 +245,7 @@ def read_config(config: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any],
         PluginError: it is a preset that cannot be read.
     """
     if isinstance(config, Mapping):
-        return deepcopy(dict(config)), "run", ""
+        return _copied(dict(config)), "run", ""
     path = Path(config)
     if path.suffix == ".toml" or path.is_file():
         return read_toml(path), path.stem, str(path)
@@ -257,6 +256,13 @@ def read_config(config: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any],
     except RegistryError as error:
         what = "is a folder, not a config file" if path.is_dir() else "is no file"
         raise RegistryError(f"{config} {what}, and {error}") from None
+
+
+def _copied(value: Any) -> Any:
+    """A table with all tables and lists in it; components stay what they are: somebody may hold on to a callback."""
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 def build_for(experiment: Experiment, data: Dataset, registry: Registry) -> Model:

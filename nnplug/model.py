@@ -39,7 +39,7 @@ class Model:
         network: layers, plan, arrays and loss: what training works on.
         config: the layers, the loss and L2 that it was built from.
         input_spec: shape and dtype of one sample.
-        grads: the gradient of every parameter, as the last training step left it.
+        grads: the gradients' memory, by path: update rules write over it; `gradients` computes them.
         state: what layers keep beside parameters, such as running means, by path.
         dtype: its floating-point type.
         scale: ``(offset, factor)``, or None.

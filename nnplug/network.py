@@ -156,6 +156,10 @@ def average(losses: Array, dscores: Array, weight: Array | None) -> float:
     if total == 0.0:
         dscores[...] = 0.0
         return 0.0
+    if not weight.all():  # infinity times 0 is no number, and what weighs nothing has no influence
+        nothing = weight == 0
+        losses = np.where(_per_row(nothing, losses), 0, losses)
+        dscores[nothing] = 0
     share = (weight / total).astype(dscores.dtype, copy=False)
     dscores *= _per_row(share, dscores)
     return float(np.add.reduce(losses * _per_row(share, losses), axis=None))

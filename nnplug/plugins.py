@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import inspect
@@ -55,11 +56,11 @@ class Loader:
         try:
             _check_api(_stated_api(module))
             plugin = importlib.import_module(module)  # noqa: TID251  (which an entry point names, never a file)
-        except PluginError:
+            returned = self.call(plugin, f"{distribution}:{module}")
+        except (PluginError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # whatever it raises, and be it none of Python's own
             raise PluginError(f"importing {module} failed: {_one_line(error)}") from error
-        returned = self.call(plugin, f"{distribution}:{module}")
         self.renamed[f"{distribution}:{module}"] = _renamed(plugin, returned)
         for kind in declared.keys() | returned.keys():
             _check_names(KINDS[kind], declared.get(kind, set()), returned.get(kind))
@@ -112,8 +113,14 @@ def _stated_api(module: str) -> object:
     """The NNPLUG_API that a module's source states, so that a plugin of another time is refused before it runs."""
     spec = importlib.util.find_spec(module)
     source = getattr(spec and spec.loader, "get_source", lambda _: None)(module) or ""
-    stated = re.search(r"^NNPLUG_API\b[^=\n]*=\s*(\d+)\s*(?:#.*)?$", source, re.MULTILINE)
-    return int(stated[1]) if stated else API_VERSION
+    if "NNPLUG_API" not in source:
+        return API_VERSION
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == "NNPLUG_API" for target in targets):
+            value = getattr(node, "value", None)
+            return value.value if isinstance(value, ast.Constant) else API_VERSION
+    return API_VERSION
 
 
 def _check_api(version: object) -> None:

@@ -47,7 +47,12 @@ def probe(module: str, distribution: str, timeout: float) -> Outcome:
         command = [sys.executable, "-c", CODE, module, distribution, str(report)]
         try:
             done = subprocess.run(  # noqa: S603  (our own interpreter, our own code)
-                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # not kept: it may be without end
+                stderr=subprocess.DEVNULL,
+                timeout=timeout,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return Outcome(f"importing {module} did not end within {timeout:g} seconds")
@@ -60,5 +65,6 @@ def probe(module: str, distribution: str, timeout: float) -> Outcome:
 def _how(code: int) -> str:
     """`` with SIGSEGV`` or `` with exit code 3``."""
     if code < 0:
-        return f" with {signal.Signals(-code).name}"
+        known = {number.value: number.name for number in signal.Signals}
+        return f" with {known.get(-code, f'signal {-code}')}"
     return f" with exit code {code}"

@@ -146,7 +146,7 @@ def rescale(x: Array, dtype: np.dtype[Any], scale: Scale | None, out: Array | No
     if x.dtype != dtype and np.can_cast(x.dtype, dtype):
         np.copyto(out, x)  # one loop over all of x is faster than a cast of every few thousand numbers on the way
         x = out
-    offset, factor = dtype.type(scale[0]), dtype.type(scale[1])
+    offset, factor = float(scale[0]), dtype.type(scale[1])  # a large offset would be rounded to float32
     if offset:
         np.subtract(x, offset, out=out, casting="same_kind")
         x = out

@@ -86,7 +86,7 @@ def was_killed_while_starting(folder: Path) -> bool:
     try:
         files = [path for path in folder.iterdir() if not is_leftover(path)]
         return [path.name for path in files] == [CONFIG] and files[0].stat().st_size == 0
-    except OSError:
+    except (OSError, ValueError):  # the latter: a path that is none
         return False
 
 

@@ -139,7 +139,11 @@ def callback_states(callbacks: Iterable[Callback], registry: Registry) -> list[t
     states = []
     for callback in callbacks:
         name = registry.name_of(callback, type(callback).__qualname__)
-        state = callback.state()
+        try:
+            state = callback.state()
+        except Exception as error:  # a plugin's
+            told = f"the callback {name!r} cannot give its state: {type(error).__name__}: {error}"
+            raise NnplugError(told) from error
         try:
             pack(state, {}, "state()")
         except TypeError as error:

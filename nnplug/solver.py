@@ -12,7 +12,6 @@ from time import perf_counter
 from typing import Any
 
 from nnplug import evaluation
-from nnplug.agreement import renumbered
 from nnplug.arena import Arena
 from nnplug.best import Best
 from nnplug.checkpoint import Keeper, newest_checkpoint, read_checkpoint, write_checkpoint
@@ -28,7 +27,7 @@ from nnplug.model import Model
 from nnplug.options import show
 from nnplug.snapshot import callback_states, check, put, restore_callback, take
 from nnplug.specs import Batch, Dataset, Source
-from nnplug.splits import class_weights, measured, open_splits
+from nnplug.splits import adopt, class_weights, measured
 from nnplug.threads import BlasThreads, threads_for
 from nnplug.updater import Updater
 
@@ -76,9 +75,7 @@ class Solver:
         self.metrics: dict[str, Metric] = model.metrics(self.config.metrics)
         self.history = History()
         dataset = data if isinstance(data, Dataset) else Dataset(train=data)
-        model.adopt(dataset)
-        dataset = renumbered(dataset, model.class_names)
-        self.splits = open_splits(model, dataset, self.config, self.metrics)
+        self.splits = adopt(model, dataset, self.config, self.metrics)
         self._measured = measured(self.splits, model)
         self._class_weights = class_weights(
             self.config.class_weights, self.splits["train"], model.network.plan.out.size

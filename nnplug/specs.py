@@ -159,7 +159,7 @@ def _outline_of_part(values: Any) -> str:
     return f"{type(values).__name__} of {len(values)}" if hasattr(values, "__len__") else repr(values)
 
 
-@frozen
+@frozen(eq=False)
 class Dataset:
     """What a data loader returns. A split is ``(x, y)``, ``(x, y, weight)`` or a `Source`; the first axis is rows.
 

@@ -11,17 +11,36 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import fields
 
-from nnplug.agreement import listed
+from nnplug.about import FACTS
+from nnplug.agreement import listed, renumbered
 from nnplug.config import TrainConfig
 from nnplug.contracts import Metric
 from nnplug.data import hold_out, open_split
-from nnplug.errors import ConfigError, DataError, Problem
+from nnplug.errors import ConfigError, DataError, NnplugError, Problem
 from nnplug.model import Model
 from nnplug.rows import Rows
 from nnplug.specs import Array, Batch, Dataset, Source
 
 if TYPE_CHECKING:
     from numpy.random import Generator
+
+
+def adopt(model: Model, data: Dataset, config: TrainConfig, metrics: Mapping[str, Metric]) -> dict[str, Source]:
+    """The splits of data that a model is to learn from; it takes over what it does not know of its data yet.
+
+    Raises:
+        ConfigError: validation rows are wanted of a stream, or the data tells what cannot be.
+        DataError: a split cannot be learned from, or does not fit the model, its loss or a metric; then the model stays
+            as it was.
+    """
+    before = {name: getattr(model, name) for name in FACTS}
+    try:
+        model.adopt(data)
+        return open_splits(model, renumbered(data, model.class_names), config, metrics)
+    except NnplugError:
+        for name, value in before.items():
+            setattr(model, name, value)
+        raise
 
 
 def open_splits(model: Model, data: Dataset, config: TrainConfig, metrics: Mapping[str, Metric]) -> dict[str, Source]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
-from typing import Any
+from threading import Lock
+from typing import Any, ClassVar
 
 from nnplug.specs import Plan
 
@@ -33,6 +34,10 @@ class BlasThreads:
         most: not more than so many; where fewer are set already, by the user or around a search, they stay.
     """
 
+    _lock: ClassVar[Lock] = Lock()
+    _entered: ClassVar[list[int]] = []  # the bounds in force, in this process
+    _before: ClassVar[list[tuple[Any, int]]] = []  # the pools, and how many threads each had when there were none
+
     def __init__(self, most: int) -> None:
         from threadpoolctl import ThreadpoolController
 
@@ -41,13 +46,21 @@ class BlasThreads:
 
     @contextmanager
     def bounded(self) -> Iterator[None]:
-        """Bound them, and put them back to what they were."""
-        before = [(pool, pool.num_threads) for pool in self._pools]
-        lowered = [(pool, threads) for pool, threads in before if threads > self._most]
+        """Bound them, and put them back to what they were; where several train at once, when the last has ended."""
+        with self._lock:
+            if not self._entered:
+                self._before[:] = [(pool, pool.num_threads) for pool in self._pools]
+            self._entered.append(self._most)
+            self._apply()
         try:
-            for pool, _ in lowered:
-                pool.set_num_threads(self._most)
             yield
         finally:
-            for pool, threads in lowered:
-                pool.set_num_threads(threads)
+            with self._lock:
+                self._entered.remove(self._most)
+                self._apply()
+
+    def _apply(self) -> None:
+        for pool, threads in self._before:
+            wanted = min(threads, *self._entered) if self._entered else threads
+            if pool.num_threads != wanted:
+                pool.set_num_threads(wanted)

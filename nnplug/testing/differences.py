@@ -37,9 +37,9 @@ def disagreement(given: Array, right: Array) -> float:
     """The distance of two gradients relative to their length; 0 where they agree as well as differences can tell."""
     distance = float(np.linalg.norm(given - right))
     scale = max(float(np.linalg.norm(given)), float(np.linalg.norm(right)))
-    if not distance > RELATIVE * scale + ABSOLUTE * np.sqrt(given.size):  # so written, NaN disagrees
-        return 0.0 if distance == distance else float("nan")
-    return distance / scale if scale > 0 else 0.0
+    if not np.isfinite(distance):
+        return float("nan")  # which is no agreement, either
+    return 0.0 if distance <= RELATIVE * scale + ABSOLUTE * np.sqrt(given.size) else distance / scale
 
 
 def share(part: float) -> str:

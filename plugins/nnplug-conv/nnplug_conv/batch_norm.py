@@ -26,8 +26,9 @@ class BatchNorm(Layer):
 
         running = momentum * running + (1 - momentum) * now
 
-    In inference they stand in for mu and var, and ``dx = gamma / sqrt(var + eps) * dout``. A frozen layer, with
-    ``trainable = false``, uses them in training, too, and leaves them as they are.
+    A batch of a single number a feature has no variance, and moves nothing. In inference the averages stand in for mu
+    and var, and ``dx = gamma / sqrt(var + eps) * dout``. A frozen layer, or one inside a frozen layer, uses them in
+    training, too, and leaves them as they are.
 
     S. Ioffe, C. Szegedy, "Batch normalization", ICML 2015.
 
@@ -63,7 +64,7 @@ class BatchNorm(Layer):
         mean = _sums(rows) / n if own else params["mean"]
         xhat = np.subtract(rows, mean[:, None], out=ctx.empty(rows.shape, gamma.dtype))
         var = _sums(xhat, xhat) / n if own else params["var"]
-        if own:
+        if own and n > 1:
             self._follow(params["mean"], mean)
             self._follow(params["var"], var)
         inverse = 1 / np.sqrt(var + self.eps)

@@ -6,7 +6,7 @@ import numpy as np
 from attrs import field, frozen
 from attrs.validators import ge
 
-from nnplug import Array, ArraySpec, Context, Initializer, Layer, Params, ParamSpec, Plan, hookimpl
+from nnplug import Array, ArraySpec, Context, Initializer, Layer, Params, ParamSpec, Plan, ShapeError, hookimpl
 from nnplug_conv._columns import Columns, carve
 from nnplug_conv._windows import Windows, check_fits, image_shape
 
@@ -30,7 +30,7 @@ class Conv2d(Layer):
         filters: the number of filters M, at least 1.
         size: height and width of a filter, K.
         stride: the distance between windows.
-        padding: zeros around the image; (K - 1) / 2 keeps its size at stride 1.
+        padding: zeros around the image, fewer than K; (K - 1) / 2 keeps its size at stride 1.
         weight_init: how W starts; b (M,) starts at zero.
     """
 
@@ -44,8 +44,10 @@ class Conv2d(Layer):
         """An image (C, H, W) becomes (M, P, Q), ``P = (H + 2 * padding - K) // stride + 1``.
 
         Raises:
-            ShapeError: samples are no images, or smaller than a filter.
+            ShapeError: samples are no images, or smaller than a filter; or filters would see zeros alone.
         """
+        if self.padding >= self.size:
+            raise ShapeError(f"conv2d needs a padding below the filters' size, {self.size}, given {self.padding}")
         channels, height, width = image_shape("conv2d", x)
         height, width = height + 2 * self.padding, width + 2 * self.padding
         check_fits("conv2d", self.size, height, width, ", padding included" if self.padding else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from attrs import frozen
 
 from nnplug import Array, Context, Loss, hookimpl
@@ -20,8 +21,10 @@ class Softmax(BuiltIn):
     def value_and_grad(self, scores: Array, targets: Array, ctx: Context) -> tuple[Array, Array]:
         """Return each row's cross-entropy (N,) and its gradient ``p - t`` (N, C)."""
         losses, dscores = ctx.empty(scores.shape[:1], scores.dtype), ctx.empty(scores.shape, scores.dtype)
-        kernel = kernels().softmax_by_index if targets.ndim == 1 else kernels().softmax_by_probability
-        kernel(scores, targets, losses, dscores)
+        indices = targets.ndim == 1
+        kernel = kernels().softmax_by_index if indices else kernels().softmax_by_probability
+        # In our own byte order: compiled code would take any other for it.
+        kernel(scores, targets.astype(np.intp if indices else scores.dtype, copy=False), losses, dscores)
         return losses, dscores
 
 

@@ -38,6 +38,9 @@ def _sum_of_row(x: Array, i: int) -> Any:  # not of x[i]: to make a view takes a
 @kernel
 def softmax_by_index(s: Array, y: Array, losses: Array, ds: Array) -> None:
     one = s.dtype.type(1)
+    for i in range(s.shape[0]):
+        if not 0 <= y[i] < s.shape[1]:  # compiled code would read and write anywhere
+            raise IndexError("a class index is out of range")
     _exponentials(s, losses, ds)
     for i in range(s.shape[0]):
         total = _sum_of_row(ds, i)
