@@ -55,7 +55,8 @@ def relative_error(a: Array, b: Array) -> float:
         ShapeError: the arrays are of different shapes.
     """
     _check_shapes(a, b)
-    return float(np.max(np.abs(a - b) / np.maximum(1e-8, np.abs(a) + np.abs(b)), initial=0.0))
+    with np.errstate(invalid="ignore"):  # NaN says it
+        return float(np.max(np.abs(a - b) / np.maximum(1e-8, np.abs(a) + np.abs(b)), initial=0.0))
 
 
 def norm_error(a: Array, b: Array) -> float:

@@ -83,6 +83,8 @@ class Probe:
         array = self.array(name)
         if given.shape != array.shape:
             raise Failure(f"{self.point}, the gradient of {name} has shape {given.shape}, expected {array.shape}")
+        if not np.isfinite(given).all():
+            raise Failure(f"{self.point}, the gradient of {name} holds NaN or infinity")
         indices = some_elements(given, LIMIT, self.point.seed)
         chosen = given.reshape(-1)[indices]
         right = differences(lambda: self.objective(self.dout), array, indices)

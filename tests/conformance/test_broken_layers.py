@@ -113,6 +113,12 @@ class LostFactor(Twice):
 
 
 @frozen
+class Infinite(Twice):
+    def backward(self, params, grads, cache, dout, ctx):
+        return np.full(dout.shape, np.inf)
+
+
+@frozen
 class ZeroBias(Dense):
     def biases(self, dout):
         return np.zeros(self.units)
@@ -537,6 +543,7 @@ BROKEN = [
     (StrayMean, "parameter_gradients", "gradient of W", "divided by the number of rows (here 7)", "stray 1/N"),
     (TimesRows, "parameter_gradients", "gradient of b", "multiplied by the number of rows"),
     (WrongSign, "input_gradient", "gradient of x", "its sign is wrong"),
+    (Infinite, "input_gradient", "the gradient of x holds NaN or infinity"),
     (LostFactor, "input_gradient", "it is 0.5 times the right one: a factor 2 is missing"),
     (ZeroBias, "parameter_gradients", "it is zero, but the result does depend on b"),
     (Accumulated, "parameter_gradients", "added to what the array held before", "not +="),

@@ -610,3 +610,43 @@ def test_masked_and_sparse_arrays_are_refused() -> None:
     open_split((np.ma.masked_array(np.ones((2, 2))), [0, 1]), "train", F32, None)
     with pytest.raises(DataError, match=r"the train split's x is a sparse Sparse; give \.toarray\(\)"):
         open_split((Sparse(), [0, 1]), "train", F32, None)
+
+
+def test_weights_of_a_stream_are_doubles() -> None:
+    """Sums of float16 overflow."""
+
+    class Half(Odd):
+        """Weights of two bytes."""
+
+        def batches(self, batch_size: int, rng: Any, start: int = 0) -> Iterator[Any]:
+            """Yield four rows."""
+            yield np.ones((4, 2)), np.arange(4) % 2, np.full(4, 6e4, np.float16)
+
+    weight = next(open_split(Half(), "train", F32, None).batches(4, None))[2]
+    assert weight is not None
+    assert (weight.dtype, weight.tolist()) == (np.float64, [60000.0] * 4)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64"])
+def test_a_large_offset_is_not_rounded(dtype: str) -> None:
+    """Seconds since 1970 are more than float32 can tell apart."""
+    x = (1_700_000_000 + 10 * np.arange(8)).astype(dtype)[:, None]
+    found = rescale(x, F32, (1_700_000_050.0, 0.5))
+    assert found.dtype == F32
+    assert found[:, 0].tolist() == [-25.0, -20.0, -15.0, -10.0, -5.0, 0.0, 5.0, 10.0]
+
+
+def test_other_libraries_arrays_become_numpys() -> None:
+    """What has a dtype of its own kind is asked for an array."""
+
+    class Tensor:
+        """As PyTorch has it."""
+
+        shape, dtype = (2, 2), "torch.float32"
+
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+            return np.eye(2, dtype=dtype)
+
+    found = open_split((Tensor(), [0, 1]), "train", F32, None)
+    x, _, _ = next(iter(found.batches(2, None)))
+    np.testing.assert_array_equal(x, np.eye(2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 
 import pytest
 
@@ -205,3 +206,14 @@ def test_sources_that_are_gone(editable):
     """There is nothing to compare with."""
     (found,) = examined()
     assert found.status == "ok"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to die of")
+def test_output_without_end_and_processes_left_behind(install):
+    """Neither fills the memory nor is waited for."""
+    install(modules={"acme_twice": "import os\nwhile True: os.write(1, b'x' * 2**20)"})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "did not end within 2 seconds" in probe("acme_twice", "acme", 2).error
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB
+    install("other", modules={"other_twice": "import subprocess; subprocess.Popen(['sleep', '20'])\n" + LAYER + HOOK})
+    assert probe("other_twice", "other", 15).error == ""

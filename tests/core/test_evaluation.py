@@ -237,3 +237,17 @@ def test_no_class_is_chosen_by_nan() -> None:
             model.predict(x)
     regression = nnplug.build({"layers": [{"type": "affine", "units": 1}], "loss": "mse"}, input_shape=1)
     assert np.isnan(regression.predict([[np.nan], [1.0]])).tolist() == [True, False]
+
+
+def test_what_weighs_nothing_has_no_influence() -> None:
+    """Not even where its loss is infinite."""
+    model = nnplug.build({"layers": [{"type": "affine", "units": 1}], "loss": "mse"}, input_shape=2)
+    x, y = np.random.default_rng(0).normal(size=(6, 2)), np.array([1.0, 2.0, 3.0, 1e30, -1e30, 1e30])
+    weight = np.array([1.0, 2.0, 1.0, 0.0, 0.0, 0.0])
+    with np.errstate(over="ignore"):
+        loss, gradients = model.gradients(x, y, weight)
+        evaluated = model.loss(x, y, weight)
+    alone, right = model.gradients(x[:3], y[:3], weight[:3])
+    assert evaluated == pytest.approx(loss) == pytest.approx(alone)
+    for path, gradient in gradients.items():
+        np.testing.assert_allclose(gradient, right[path], rtol=1e-5)

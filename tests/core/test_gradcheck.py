@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnplug import norm_error, numerical_gradient, relative_error
+from nnplug import ShapeError, norm_error, numerical_gradient, relative_error
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -50,3 +50,28 @@ def test_norm_error_is_relative_to_the_norm() -> None:
     assert norm_error(np.zeros((2, 2)), np.zeros((2, 2))) == 0
     assert norm_error(np.zeros(2), a) == 1
     assert norm_error(a, -a) == 2
+
+
+def test_nan_is_never_near() -> None:
+    """Whichever side it is on, no error that is compared with a limit is below it."""
+    one, other = np.array([np.nan, 1.0]), np.array([1.0, 1.0])
+    for error in (norm_error, relative_error):
+        assert not error(one, other) < 1e-3
+        assert not error(other, one) < 1e-3
+        assert not error(other * np.inf, other) < 1e-3
+        with pytest.raises(ShapeError, match=r"gradients of shapes \(3, 1\) and \(3,\) cannot be compared"):
+            error(np.ones((3, 1)), np.ones(3))
+
+
+def test_x_is_put_back_where_the_function_fails() -> None:
+    """To the last bit."""
+    x = np.array([1.0, 2.0])
+    with pytest.raises(ZeroDivisionError):
+        numerical_gradient(lambda: 1.0 if x[1] == 2.0 else 1 // 0, x)
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_integers_cannot_be_changed_a_little() -> None:
+    """They would be rounded."""
+    with pytest.raises(ShapeError, match="x has dtype int64; a numerical gradient needs floating point"):
+        numerical_gradient(lambda: 0.0, np.arange(3))

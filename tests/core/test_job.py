@@ -439,3 +439,51 @@ def test_components_may_stand_in_the_config() -> None:
 
     with pytest.raises(RegistryError, match=r"^Secret has no registry name, so it cannot be written down;"):
         nnplug.train({**CONFIG, "data": Secret()}, out="other")
+
+
+@define
+class Counting(Callback):
+    """Counts epochs."""
+
+    epochs: int = 0
+
+    def epoch(self, run: Run) -> None:
+        """One more."""
+        self.epochs += 1
+
+
+def test_a_callback_in_a_config_stays_the_object_it_is() -> None:
+    """Somebody holds on to it."""
+    counting, registry = Counting(), Registry()
+    registry.register(Counting)
+    wanted = config(train={"callbacks": [counting]})
+    nnplug.train(wanted, out="counted", registry=registry)
+    assert counting.epochs == 2
+    assert wanted == config(train={"callbacks": [counting]})
+
+
+@define
+class Stateful(Callback):
+    """Keeps what no file can hold, after a while."""
+
+    failing: bool = False
+    steps: int = 0
+
+    def step(self, run: Run) -> None:
+        """One more."""
+        self.steps += 1
+
+    def state(self) -> dict[str, Any]:
+        """It works at first."""
+        if self.failing and self.steps:
+            raise ZeroDivisionError("no state")
+        return {"at": np.int64(3) if self.steps else 3}
+
+
+@pytest.mark.parametrize("failing", [True, False])
+def test_a_checkpoint_that_cannot_be_made_ends_no_training(failing: bool) -> None:
+    """A warning names the callback; hours of training go on."""
+    told = "no checkpoint can be written to .*: the callback .*Stateful.*; training goes on"
+    with pytest.warns(UserWarning, match=told):
+        result = nnplug.train(config(train={"checkpoint_steps": 10}), out="run", callbacks=[Stateful(failing)])
+    assert result.history.stopped == "finished"

@@ -273,7 +273,8 @@ def test_a_plugin_of_another_time_is_refused_before_it_runs(install, line):
 
 
 @pytest.mark.parametrize(
-    "line", ["NNPLUG_API = 1", "NNPLUG_API: Final = 1", "# NNPLUG_API = 2", "X = 'NNPLUG_API = 2'"]
+    "line",
+    ["NNPLUG_API = 1", "NNPLUG_API: Final = 1", "# NNPLUG_API = 2", "X = 'NNPLUG_API = 2'", '"""\nNNPLUG_API = 2\n"""'],
 )
 def test_a_plugin_of_this_time(install, line):
     """Said openly, or not said at all."""
@@ -389,3 +390,30 @@ def test_the_test_folder_is_a_real_distribution(install):
     info = install()
     assert importlib.metadata.version("acme") == "1.0"
     assert Path(str(importlib.metadata.distribution("acme").locate_file(""))) == info.parent
+
+
+ITEMS = """
+from nnplug import hookimpl
+class Odd(dict):
+    def items(self): raise RuntimeError("no items")
+@hookimpl
+def nnplug_layers(): return Odd(twice=1)
+"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class Panic(BaseException): pass\nraise Panic('of another language')",
+        "def __getattr__(name): raise RuntimeError('no names here')\ndef __dir__(): return ['nnplug_layers']",
+        "def __dir__(): raise RuntimeError('no names here')",
+        ITEMS,
+    ],
+)
+def test_whatever_goes_wrong_is_the_plugins(install, source):
+    """Exceptions that are none of Python's usual ones, and modules and results that are none."""
+    install(modules={"acme_twice": source})
+    registry = Registry()
+    for _ in range(2):
+        with pytest.raises(PluginError, match="acme_twice"):
+            registry.get("layer", "twice")

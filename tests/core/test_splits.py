@@ -11,6 +11,7 @@ import pytest
 import nnplug
 from nnplug import ConfigError, DataError, Dataset, Model
 from nnplug.config import TrainConfig
+from nnplug.data import hold_out
 from nnplug.order import Order
 from nnplug.rows import Rows
 from nnplug.splits import class_weights, measured, open_splits
@@ -340,3 +341,27 @@ def test_weights_that_make_no_sense_are_refused(wanted: Any, train: Any, message
     with pytest.raises(ConfigError) as caught:
         class_weights(wanted, train, 3)
     assert str(caught.value) == f"train.class_weights: {message}"
+
+
+def test_refused_data_leaves_the_model_as_it_was() -> None:
+    """So that the right data can still be learned from."""
+    model = nnplug.build([{"type": "affine", "units": 2}], input_shape=2)
+    x, y = np.eye(2), np.array([0, 1])
+    wrong = Dataset((x, y + 1), scale=(1.0, 2.0), classes=3, feature_names=("a", "b"))
+    with pytest.raises(DataError):
+        nnplug.Solver(model, wrong)
+    assert (model.scale, model.classes, model.feature_names) == (None, None, None)
+    nnplug.Solver(model, Dataset((x, y), scale=(0.0, 1.0)))
+    assert model.scale == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_class_is_held_out_as_a_whole(seed: int) -> None:
+    """One that has a single row is learned from."""
+    y = np.array([0] * 5 + [1] + [2] * 4)
+    kept, held = hold_out(Rows(np.zeros((10, 1)), y, None, np.dtype("f8"), None), 0.2, np.random.default_rng(seed))
+    assert set(np.concatenate(list(kept.targets())).tolist()) == {0, 1, 2}
+    assert 1 not in np.concatenate(list(held.targets()))
+    alone = Rows(np.zeros((4, 1)), np.arange(4), None, np.dtype("f8"), None)
+    with pytest.raises(DataError, match=r"a validation fraction .* of 0.25 of 4 rows is 0 rows; choose another one"):
+        hold_out(alone, 0.25, np.random.default_rng(seed))

@@ -79,3 +79,19 @@ def test_training_bounds_them_and_evaluation_does_not() -> None:
     nnplug.Solver(model, (x, y), epochs=1, batch_size=16, callbacks=[Watch()]).fit()
     assert seen == {"step": {1}, "epoch": set(before)}
     assert threads() == before
+
+
+def test_two_that_train_at_once_leave_what_was_there() -> None:
+    """The lower bound holds for as long as either trains, whoever ends first."""
+    before = threads()
+    with threadpool_limits(4, user_api="blas"):
+        given = threads()
+        one, other = BlasThreads(2).bounded(), BlasThreads(1).bounded()
+        one.__enter__()
+        other.__enter__()
+        assert set(threads()) == {1}
+        one.__exit__(None, None, None)
+        assert set(threads()) == {1}
+        other.__exit__(None, None, None)
+        assert threads() == given
+    assert threads() == before

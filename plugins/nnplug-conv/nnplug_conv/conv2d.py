@@ -30,7 +30,7 @@ class Conv2d(Layer):
         filters: the number of filters M, at least 1.
         size: height and width of a filter, K.
         stride: the distance between windows.
-        padding: zeros around the image, fewer than K; (K - 1) / 2 keeps its size at stride 1.
+        padding: zeros around the image, no more than it is high or wide, or K; (K - 1) / 2 keeps its size at stride 1.
         weight_init: how W starts; b (M,) starts at zero.
     """
 
@@ -44,11 +44,12 @@ class Conv2d(Layer):
         """An image (C, H, W) becomes (M, P, Q), ``P = (H + 2 * padding - K) // stride + 1``.
 
         Raises:
-            ShapeError: samples are no images, or smaller than a filter; or filters would see zeros alone.
+            ShapeError: samples are no images, or smaller than a filter; or the padding is wider.
         """
-        if self.padding >= self.size:
-            raise ShapeError(f"conv2d needs a padding below the filters' size, {self.size}, given {self.padding}")
         channels, height, width = image_shape("conv2d", x)
+        if self.padding > max(self.size, height, width):
+            told = "no wider than the image or the filters, which would see nothing but zeros"
+            raise ShapeError(f"conv2d needs a padding {told}; given {self.padding} for {x}")
         height, width = height + 2 * self.padding, width + 2 * self.padding
         check_fits("conv2d", self.size, height, width, ", padding included" if self.padding else "")
         area = self.size * self.size

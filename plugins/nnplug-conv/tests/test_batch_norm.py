@@ -159,3 +159,14 @@ def test_options_out_of_range_are_refused(options, message):
 def test_conforms():
     """Whatever the contract asks for: memory, dtypes, batches of one, pickling, config, state."""
     check("batch_norm", inputs=[ArraySpec((5,)), ArraySpec((2, 5, 6)), ArraySpec((3, 1, 1))])
+
+
+def test_a_batch_without_a_variance_moves_nothing():
+    """The last row of an epoch, alone, would take a tenth of the variance away."""
+    params = fresh(4)
+    kept = {name: array.copy() for name, array in params.items()}
+    BatchNorm().forward(params, np.ones((1, 4)), Context(training=True))
+    for name, array in params.items():
+        np.testing.assert_array_equal(array, kept[name])
+    BatchNorm().forward(params, np.ones((2, 4)), Context(training=True))
+    assert (params["mean"] != kept["mean"]).all()

@@ -176,3 +176,10 @@ def test_options_out_of_range_are_refused(options, message):
 def test_conforms():
     """Whatever the contract asks for: memory, dtypes, batches of one, pickling, config."""
     check("conv2d", examples=[layer for layer, _ in CASES[:6]], inputs=[ArraySpec((2, 5, 6)), ArraySpec((1, 4, 3))])
+
+
+def test_padding_is_no_wider_than_the_image():
+    """Else filters would see nothing but zeros, and a small file could ask for any amount of memory."""
+    Conv2d(1, size=3, padding=8).plan(ArraySpec((1, 8, 7), "float32"))
+    with pytest.raises(ShapeError, match="conv2d needs a padding no wider than the image or"):
+        Conv2d(1, size=3, padding=9).plan(ArraySpec((1, 8, 7), "float32"))

@@ -52,3 +52,26 @@ def test_wrong_targets_are_refused(preferred):
     """By the built-in's own words; no index out of range reaches compiled code, which would not notice."""
     with pytest.raises(DataError, match="a class index must be from 0 to 2"):
         preferred.create("loss", "softmax").check(ArraySpec((3,)), np.array([0, 3]))
+
+
+@pytest.mark.parametrize("order", [">i8", ">i4", ">f8", "f2"])
+def test_targets_of_other_dtypes(preferred, without, order):
+    """Of another byte order, or too short for compiled code: as for the built-in, read-only too."""
+    rng = np.random.default_rng(0)
+    scores, y = rng.standard_normal((20, 4)), rng.integers(0, 4, 20)
+    targets = np.eye(4)[y] if "f" in order else y
+    for given in (targets, targets.astype(order)):  # native ones first, so that there is something compiled
+        given.flags.writeable = False
+        ours, right = (
+            r.create("loss", "softmax").value_and_grad(scores, given, Context()) for r in (preferred, without)
+        )
+        for one, other in zip(ours, right, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("wrong", [-1, 4, 10**10])
+def test_an_index_out_of_range_is_an_error(preferred, wrong):
+    """Where nobody has checked the targets, or they have changed since."""
+    loss, y = preferred.create("loss", "softmax"), np.array([0, wrong, 1])
+    with pytest.raises(IndexError):
+        loss.value_and_grad(np.zeros((3, 4)), y, Context())
