@@ -98,7 +98,7 @@ class Model:
     # Prediction
 
     def scores(self, x: ArrayLike) -> Array:
-        """What the last layer puts out for a batch, before any softmax.
+        """What the last layer puts out for a batch (N, ...), before any softmax.
 
         Raises:
             ShapeError: x is no batch of samples of the model's input shape.
@@ -160,6 +160,10 @@ class Model:
 
         Returns:
             ``{"loss": 0.08, "accuracy": 0.97}``
+
+        Raises:
+            ShapeError: x is no batch of samples of the model's input shape.
+            DataError: the targets do not fit the loss or a metric.
         """
         source = open_split((shaped(x, self.input_spec), y, weight), "given", self.input_spec.dtype, self.scale)
         chosen = self.metrics(metrics)

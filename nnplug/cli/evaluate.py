@@ -2,63 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
 from nnplug import evaluation
 from nnplug.agreement import check_agreement, renumbered
+from nnplug.cli.inputs import model_file
 from nnplug.cli.output import complain, results_only, say, say_json, table
 from nnplug.cli.params import PATH, json_option, set_option
-from nnplug.config import set_value
+from nnplug.config import parse, read_toml, set_value
+from nnplug.contracts import Metric
 from nnplug.loading import load, load_data
 from nnplug.model import Model
 from nnplug.naming import printable
-from nnplug.specs import Dataset
-from nnplug.splits import open_for
+from nnplug.registry import default_registry
+from nnplug.runfolder import config_of
+from nnplug.specs import Dataset, Source
+from nnplug.splits import open_for, open_splits
 
 SPLITS = ("test", "validation", "train")  # in the order of preference
 
 
 @click.command()
 @click.argument("model", type=PATH)
-@click.option("--data", required=True, metavar="NAME", help="The data loader, such as mnist.")
+@click.option("--data", metavar="NAME", help="The data loader, such as mnist.  [default: of a run, its own data]")
 @set_option("an option of the data loader")
 @click.option(
     "--split", type=click.Choice(SPLITS), help="What to evaluate on.  [default: test, else validation, else train]"
 )
 @json_option
-def command(model: Path, data: str, changes: tuple[str, ...], split: str | None, as_json: bool) -> None:
+def command(model: Path, data: str | None, changes: tuple[str, ...], split: str | None, as_json: bool) -> None:
     """Compute loss and metrics of a trained model.
 
     MODEL is a file that `nnplug train` wrote, model.safetensors in the run's folder. Nothing that it names is loaded
     but its layers and its loss; the data are yours to choose. Classes that both name are told apart by their names,
     however the loader numbers them.
 
+    Or MODEL is the folder of a run: then its config says what the data are, and which rows were held out.
+
     \b
+      nnplug evaluate runs/my-1 --split validation
       nnplug evaluate runs/mnist-1/model.safetensors --data mnist
       nnplug evaluate model.safetensors --data csv --set path=flowers.csv --set task=classification
     """  # noqa: D301  (\b keeps click from wrapping what follows)
     with results_only():
-        trained = load(model)
-        loader: dict[str, Any] = {"type": data}
-        for change in changes:
-            set_value(loader, change)
-        split, chosen = _choose(_for_model(trained, load_data(loader)), split)
-        metrics = trained.metrics()
-        source = open_for(trained, chosen, split, metrics)
+        trained = load(model_file(model))
+        found = _of_loader(trained, data, changes, split) if data else _of_run(trained, model, changes, split)
+        name, split, source, metrics = found
         results = evaluation.evaluate(trained.network, source, metrics)
         if not isfinite(results["loss"]):
             complain(f"the loss is {results['loss']}: the data or the model holds NaN or infinity", "warning")
     if as_json:
-        say_json({"model": str(model), "data": data, "split": split, "rows": source.rows, "results": results})
+        say_json({"model": str(model), "data": name, "split": split, "rows": source.rows, "results": results})
         return
     rows = "" if source.rows is None else f", {source.rows:,} rows"
-    say(f"{printable(data)}, {split} split{rows}")
+    say(f"{printable(name)}, {split} split{rows}")
     for line in table([list(results), [f"{value:#.4g}" for value in results.values()]], right=range(len(results))):
         say(line)
+
+
+Found: TypeAlias = tuple[str, str, Source, dict[str, Metric]]  # what the data are called, the split, and its metrics
+
+
+def _of_loader(model: Model, data: str, changes: tuple[str, ...], wanted: str | None) -> Found:
+    """A split of what a data loader gives, and the metrics that fit the loss."""
+    loader: dict[str, Any] = {"type": data}
+    for change in changes:
+        set_value(loader, change)
+    dataset, metrics = _for_model(model, load_data(loader)), model.metrics()
+    given = {name: getattr(dataset, name) for name in SPLITS if getattr(dataset, name) is not None}
+    split = _choose(given, wanted)
+    return data, split, open_for(model, given[split], split, metrics), metrics
+
+
+def _of_run(model: Model, folder: Path, changes: tuple[str, ...], wanted: str | None) -> Found:
+    """A split of what a run learned from, held out and tested on, and its own metrics."""
+    if not folder.is_dir():
+        raise click.UsageError("name the data to evaluate on, --data NAME; a run's folder in MODEL's place has its own")
+    path = config_of(folder)
+    raw = read_toml(path)
+    for change in changes:
+        set_value(raw, f"data.{change}")
+    experiment, registry = parse(raw, default_registry(), str(path))
+    dataset, metrics = load_data(experiment.data, registry=registry), model.metrics(experiment.train.metrics)
+    splits = open_splits(model, _for_model(model, dataset), experiment.train, metrics)
+    split = _choose(splits, wanted)
+    return registry.name_of(experiment.data, "data"), split, splits[split], metrics
 
 
 def _for_model(model: Model, data: Dataset) -> Dataset:
@@ -71,11 +104,10 @@ def _for_model(model: Model, data: Dataset) -> Dataset:
     return renumbered(data, model.class_names)
 
 
-def _choose(data: Dataset, wanted: str | None) -> tuple[str, Any]:
-    """The name of a split and the split: the wanted one, or the one that says most about new data."""
-    there = {name: getattr(data, name) for name in SPLITS if getattr(data, name) is not None}
-    wanted = wanted or next(iter(there), "test")
-    if wanted not in there:
-        told = f"the data has no {wanted} split; it has {', '.join(there) or 'none'}"
+def _choose(there: Mapping[str, object], wanted: str | None) -> str:
+    """The split that is wanted, or the one that says most about new data."""
+    split = wanted or next((name for name in SPLITS if name in there), "test")
+    if split not in there:
+        told = f"the data has no {split} split; it has {', '.join(there) or 'none'}"
         raise click.BadParameter(told, param_hint="--split")
-    return wanted, there[wanted]
+    return split

@@ -12,10 +12,16 @@ from nnplug.errors import DataError
 from nnplug.model import Model
 from nnplug.naming import quote
 from nnplug.paths import data_file
+from nnplug.runfolder import MODEL
 from nnplug.specs import Array
 from nnplug.table import Table
 
 TABLES = (".csv", ".tsv", ".txt")
+
+
+def model_file(path: Path) -> Path:
+    """The file of a model: the one that is named, or that of the run whose folder is."""
+    return path / MODEL if path.is_dir() and (path / MODEL).is_file() else path
 
 
 def read_batch(path: Path, model: Model, delimiter: str) -> Array:

@@ -11,7 +11,7 @@ import click
 import numpy as np
 from attrs import frozen
 
-from nnplug.cli.inputs import read_batch
+from nnplug.cli.inputs import model_file, read_batch
 from nnplug.cli.output import complain, results_only, say, say_json
 from nnplug.cli.params import PATH, json_option
 from nnplug.errors import DataError
@@ -47,6 +47,8 @@ def command(
 ) -> None:
     """Predict with a trained model.
 
+    MODEL is its file, or the folder of the run that it is of.
+
     INPUT is a .npy file, or a .npz file with an array x, that holds a batch of samples or one sample; or a table
     (.csv, .tsv or .txt) with a sample in each row. It is raw, as the data loader delivered it: the model remembers how
     to scale it. A model that learned from a table finds its columns by their names, whatever stands beside them.
@@ -60,7 +62,7 @@ def command(
     if out is not None and out.suffix != ".npy":
         raise click.UsageError(f"--out {out} becomes a .npy file; give it such a name")
     with results_only():
-        trained = load(model)
+        trained = load(model_file(model))
         batches = _read_all(inputs, trained, delimiter)
     results = [(path, _predict(trained, path, batch, probabilities)) for path, batch in batches]
     if out is None and not as_json:

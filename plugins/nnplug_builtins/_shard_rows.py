@@ -138,15 +138,29 @@ def _windows(shards: Sequence[Shard]) -> Iterator[list[Shard]]:
 def _read(window: Sequence[Shard]) -> Arrays:
     """The arrays of some shards, one after the other."""
     if len(window) == 1:
-        return window[0].read()
+        return _finite(window[0])
     rows = sum(shard.rows for shard in window)
     joined = {name: np.empty((rows, *spec.shape), spec.dtype) for name, spec in window[0].row.items()}
     end = 0
     for shard in window:
         start, end = end, end + shard.rows
-        for name, array in shard.read().items():
+        for name, array in _finite(shard).items():
             joined[name][start:end] = array
     return joined
+
+
+def _finite(shard: Shard) -> Arrays:
+    """The arrays of a shard.
+
+    Raises:
+        DataError: one holds NaN or infinity.
+    """
+    arrays = shard.read()
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+            row = int(np.argmin(np.isfinite(array.reshape(len(array), -1)).all(axis=1)))
+            raise DataError(f"{shard.name}: {name} holds NaN or infinity, first in row {row}; leave out such rows")
+    return arrays
 
 
 def _told(shard: Shard) -> str:

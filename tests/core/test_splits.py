@@ -365,3 +365,11 @@ def test_no_class_is_held_out_as_a_whole(seed: int) -> None:
     alone = Rows(np.zeros((4, 1)), np.arange(4), None, np.dtype("f8"), None)
     with pytest.raises(DataError, match=r"a validation fraction .* of 0.25 of 4 rows is 0 rows; choose another one"):
         hold_out(alone, 0.25, np.random.default_rng(seed))
+
+
+def test_wrong_classes_are_told_by_name() -> None:
+    """A misspelt label is a class more, and no number says which."""
+    model = nnplug.build([{"type": "affine", "units": 2}], input_shape=2)
+    data = Dataset((np.eye(3)[:, :2], np.arange(3)), classes=3, class_names=("ja", "jaa", "nein"))
+    with pytest.raises(DataError, match="the data's 3 classes are 'ja', 'jaa', 'nein'"):
+        nnplug.Solver(model, data)

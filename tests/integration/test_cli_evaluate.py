@@ -129,10 +129,10 @@ def test_model_that_is_none(cli, name, content, message):
 
 
 def test_folder_instead_of_a_model(cli, trained):
-    """The run's folder is not the model."""
-    done = cli("evaluate", trained.parent, "--data", "digits")
+    """One that holds none is not a run's."""
+    done = cli("evaluate", trained.parent.parent, "--data", "digits")
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith(f"nnplug: error: {trained.parent} ")
+    assert done.err.startswith(f"nnplug: error: {trained.parent.parent} ")
     assert done.err.count("\n") == 1
 
 
@@ -149,3 +149,28 @@ def test_columns_in_another_order_are_refused(cli):
     done = cli("evaluate", "m.safetensors", *options, "path=b.csv")
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith("nnplug: error: the data has the model's features in another order")
+
+
+def test_a_run_is_evaluated_on_its_own_data(cli, config):
+    """Its folder is enough: the rows that were held out, and the results that it wrote down."""
+    changes = ("--set", "train.validation=0.2", "--set", 'train.metrics=["top_k"]')
+    assert cli("train", config, "--out", "run", "--quiet", *changes).code == 0
+    written = json.loads(Path("run/result.json").read_text(encoding="utf-8"))
+    for split in ("train", "validation", "test"):
+        found = json.loads(cli("evaluate", "run", "--split", split, "--json").out)
+        assert (found["data"], found["split"]) == ("digits", split)
+        assert found["results"] == written[split]
+        assert "top_k" in found["results"]
+    assert cli("evaluate", "run").out.startswith("digits, test split, 359 rows\n")
+    x = nnplug.load_data("digits").test[0]
+    np.save("x.npy", x)
+    assert cli("predict", "run", "x.npy").out == cli("predict", "run/model.safetensors", "x.npy").out
+    done = cli("evaluate", "run", "--set", "nothing=1")
+    assert (done.code, done.out) == (2, "")
+    assert "data: digits has no option 'nothing'" in done.err
+    done = cli("evaluate", "run/model.safetensors")
+    told = "name the data to evaluate on, --data NAME; a run's folder in MODEL's place has its own"
+    assert (done.code, told in done.err) == (2, True)
+    Path("run/config.toml").unlink()
+    done = cli("evaluate", "run")
+    assert (done.code, "run holds no run: there is no config.toml in it" in done.err) == (1, True)

@@ -327,3 +327,18 @@ def test_registered() -> None:
     """Under the name that the entry point says."""
     assert nnplug_data_loaders() == {"shards": Shards}
     assert nnplug.default_registry().get("data_loader", "shards") is Shards
+
+
+@pytest.mark.usefixtures("small_windows")
+@pytest.mark.parametrize("name", ["x", "weight"])
+def test_a_number_that_is_none_is_told_with_its_file(folder: Path, name: str) -> None:
+    """Not as a training that diverged for no reason; alone in a window, or with others."""
+    for i, rows in enumerate(ROWS):
+        start = sum(ROWS[:i])
+        given = arrays(np.arange(start, start + rows))
+        given["x"] = given["x"].astype("float32")
+        if i == 3:
+            given[name][2] = np.nan
+        np.savez(folder / f"part-{i}.npz", **given)
+    with pytest.raises(DataError, match=rf"part-3.npz.*: {name} holds NaN or infinity, first in row 2; leave out such"):
+        epoch(Shards(folder).load().train, seed=None)
