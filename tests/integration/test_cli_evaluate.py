@@ -167,7 +167,7 @@ def test_a_run_is_evaluated_on_its_own_data(cli, config):
     assert cli("predict", "run", "x.npy").out == cli("predict", "run/model.safetensors", "x.npy").out
     done = cli("evaluate", "run", "--set", "nothing=1")
     assert (done.code, done.out) == (2, "")
-    assert "data: digits has no option 'nothing'" in done.err
+    assert "data.nothing: digits has no option 'nothing'" in done.err
     done = cli("evaluate", "run/model.safetensors")
     told = "name the data to evaluate on, --data NAME; a run's folder in MODEL's place has its own"
     assert (done.code, told in done.err) == (2, True)
