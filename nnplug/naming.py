@@ -58,6 +58,7 @@ ELSEWHERE = {  # what other libraries call it
     "fully_connected": "affine",
     "linear": "affine",
     "normalization": "standardize",
+    "rescaling": "rescale",
     "standard_scaler": "standardize",
     "standardscaler": "standardize",
     "glorot": "xavier",

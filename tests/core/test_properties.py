@@ -116,6 +116,9 @@ DRAWN["layer"] = {
     "dropout": tables("dropout", rate=floats(0.0, 0.8)),
     "flatten": tables("flatten"),
     "standardize": tables("standardize"),
+    "rescale": st.fixed_dictionaries(
+        {"type": st.just("rescale"), "factor": floats(0.1, 9.0)}, optional={"offset": floats(-9.0, 9.0)}
+    ),
 }
 HIDDEN = st.recursive(st.one_of(*DRAWN["layer"].values()), chain, max_leaves=4)
 DRAWN["layer"]["chain"] = chain(HIDDEN)
