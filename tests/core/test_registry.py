@@ -727,6 +727,7 @@ def test_every_built_in_with_defaults_survives_describe(kind, name):
     required = {
         "affine": {"units": 2},
         "chain": {"layers": ["relu"]},
+        "rescale": {"factor": 2.0},
         "arrays": {"path": "x"},
         "shards": {"path": "x"},
         "csv": {"path": "x", "task": "regression"},
