@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -17,6 +18,7 @@ from nnplug.config import TrainConfig
 from nnplug.contracts import Metric
 from nnplug.data import hold_out, open_split
 from nnplug.errors import ConfigError, DataError, NnplugError, Problem
+from nnplug.mapped import on_disk
 from nnplug.model import Model
 from nnplug.rows import Rows
 from nnplug.specs import Array, Batch, Dataset, Source
@@ -81,7 +83,27 @@ def open_for(model: Model, split: Any, name: str, metrics: Mapping[str, Metric])
     if not isinstance(source, Rows):
         return _Checked(source, check)
     check(source.x.shape, source.y)
+    _warn_of_rounding(source.x, name, model)
     return source
+
+
+def _warn_of_rounding(x: Any, name: str, model: Model) -> None:
+    """Tell of columns of a table whose numbers differ by no more than what float32 makes of them anyway."""
+    if name != "train" or model.scale is not None or on_disk(x) or x.ndim != 2 or x.dtype.kind not in "iuf":
+        return
+    low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+    steps = np.finfo(model.dtype).eps * np.maximum(np.abs(low), np.abs(high))
+    if (
+        model.input_spec.dtype.kind == "f"
+        and (coarse := np.flatnonzero((high > low) & (high - low < COARSE * steps))).size
+    ):
+        i = coarse[0]
+        column = repr(model.feature_names[i]) if model.feature_names else f"{i} (counted from 0)"
+        warnings.warn(
+            f"column {column} of x goes from {low[i]:.10g} to {high[i]:.10g}, too little for {model.dtype}, which "
+            "rounds it; subtract an offset (scale = [offset, 1.0]), or set dtype to float64",
+            stacklevel=5,
+        )
 
 
 def _check(name: str, model: Model, metrics: Mapping[str, Metric], shape: tuple[int, ...], targets: Array) -> None:
@@ -96,6 +118,7 @@ def _check(name: str, model: Model, metrics: Mapping[str, Metric], shape: tuple[
         raise DataError(f"the {name} split: {error}{classes}") from None
 
 
+COARSE = 1000  # steps from one number to the next; a column that has fewer is rounded more than by a thousandth
 SAMPLE = 2**20  # rows: a share of them is off by no more than 0.0005, one standard deviation
 
 

@@ -151,7 +151,7 @@ class Table:
                     if fault:
                         raise DataError(
                             f"{self.path}: line {lines.number}, {self.column(i)}: {fault}; "
-                            "correct it, remove the row, or leave out the column with the option ignore"
+                            "correct it, remove the row, or leave the column out of training (option ignore)"
                         )
 
     @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
+from math import isclose, isfinite, isnan, nan
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,14 +16,17 @@ from nnplug.cli.output import complain, results_only, say, say_json, table
 from nnplug.cli.params import PATH, json_option, set_option
 from nnplug.config import parse, read_toml, set_value
 from nnplug.contracts import Metric
+from nnplug.errors import DataError
 from nnplug.loading import load, load_data
 from nnplug.model import Model
 from nnplug.naming import printable
+from nnplug.records import read_results
 from nnplug.registry import default_registry
-from nnplug.runfolder import config_of
+from nnplug.runfolder import RESULT, config_of
 from nnplug.specs import Dataset, Source
 from nnplug.splits import open_for, open_splits
 
+OTHER_DATA = "A run's folder stands for the data it learned from; evaluate on other data with --data NAME --set ..."
 SPLITS = ("test", "validation", "train")  # in the order of preference
 
 
@@ -42,7 +45,8 @@ def command(model: Path, data: str | None, changes: tuple[str, ...], split: str 
     but its layers and its loss; the data are yours to choose. Classes that both name are told apart by their names,
     however the loader numbers them.
 
-    Or MODEL is the folder of a run: then its config says what the data are, and which rows were held out.
+    Or MODEL is the folder of a run: then its config says what the data are, and which rows were held out. --set tells
+    where they lie now, if they have moved; data with other rows are refused.
 
     \b
       nnplug evaluate runs/my-1 --split validation
@@ -54,6 +58,8 @@ def command(model: Path, data: str | None, changes: tuple[str, ...], split: str 
         found = _of_loader(trained, data, changes, split) if data else _of_run(trained, model, changes, split)
         name, split, source, metrics = found
         results = evaluation.evaluate(trained.network, source, metrics)
+        if not data:
+            _compare(model, split, results["loss"])
         if not isfinite(results["loss"]):
             complain(f"the loss is {results['loss']}: the data or the model holds NaN or infinity", "warning")
     if as_json:
@@ -89,9 +95,26 @@ def _of_run(model: Model, folder: Path, changes: tuple[str, ...], wanted: str | 
         set_value(raw, f"data.{change}")
     experiment, registry = parse(raw, default_registry(), str(path))
     dataset, metrics = load_data(experiment.data, registry=registry), model.metrics(experiment.train.metrics)
-    splits = open_splits(model, _for_model(model, dataset), experiment.train, metrics)
+    try:
+        splits = open_splits(model, _for_model(model, dataset), experiment.train, metrics)
+    except DataError as error:
+        raise DataError(f"{error}. {OTHER_DATA}") from error
     split = _choose(splits, wanted)
     return registry.name_of(experiment.data, "data"), split, splits[split], metrics
+
+
+def _compare(folder: Path, split: str, loss: float) -> None:
+    """Refuse rows that are not the run's own: what was learned from would be taken for what was held out.
+
+    Raises:
+        DataError: the loss is not the one that the run wrote down.
+    """
+    if not (folder / RESULT).is_file():
+        return  # it has not ended
+    was = read_results(folder).get(split, {}).get("loss", nan)
+    if not (isclose(loss, was, rel_tol=1e-3, abs_tol=1e-6) or isnan(was)):
+        told = f"the {split} split is not what it was in the run: its loss is {loss:.4g}, the run wrote down {was:.4g}"
+        raise DataError(f"{told}. {OTHER_DATA}")
 
 
 def _for_model(model: Model, data: Dataset) -> Dataset:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nnplug.arrayfiles import read_npy, read_npz
-from nnplug.errors import DataError
+from nnplug.errors import DataError, ModelFileError
 from nnplug.model import Model
 from nnplug.naming import quote
 from nnplug.paths import data_file
@@ -20,8 +20,16 @@ TABLES = (".csv", ".tsv", ".txt")
 
 
 def model_file(path: Path) -> Path:
-    """The file of a model: the one that is named, or that of the run whose folder is."""
-    return path / MODEL if path.is_dir() and (path / MODEL).is_file() else path
+    """The file of a model: the one that is named, or that of the run whose folder is.
+
+    Raises:
+        ModelFileError: the folder holds none.
+    """
+    if not path.is_dir():
+        return path
+    if not (path / MODEL).is_file():
+        raise ModelFileError(f"{path} is a folder that holds no {MODEL}: no run has led to a model there")
+    return path / MODEL
 
 
 def read_batch(path: Path, model: Model, delimiter: str) -> Array:

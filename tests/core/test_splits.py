@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -373,3 +374,17 @@ def test_wrong_classes_are_told_by_name() -> None:
     data = Dataset((np.eye(3)[:, :2], np.arange(3)), classes=3, class_names=("ja", "jaa", "nein"))
     with pytest.raises(DataError, match="the data's 3 classes are 'ja', 'jaa', 'nein'"):
         nnplug.Solver(model, data)
+
+
+@pytest.mark.parametrize(("dtype", "told"), [("float32", True), ("float64", False)])
+def test_a_column_that_rounding_makes_one_number_is_told(dtype: str, told: bool) -> None:
+    """Seconds since 1970, of one minute: in float32 they are all the same."""
+    x = np.stack([np.linspace(0, 1, 8), 1.7e9 + np.linspace(-30, 30, 8)], axis=1)
+    data = Dataset((x, np.arange(8) % 2), feature_names=("a", "seconds"))
+    for scale, warned in ((None, told), ((1.7e9, 1.0), False)):
+        model = nnplug.build([{"type": "affine", "units": 2}], input_shape=2, dtype=dtype, scale=scale)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            nnplug.Solver(model, data)
+        expected = "column 'seconds' of x goes from 1699999970 to 1700000030, too little for float32, which rounds it"
+        assert [str(w.message).startswith(expected) for w in caught] == [True] * warned

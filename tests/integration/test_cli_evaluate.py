@@ -174,3 +174,27 @@ def test_a_run_is_evaluated_on_its_own_data(cli, config):
     Path("run/config.toml").unlink()
     done = cli("evaluate", "run")
     assert (done.code, "run holds no run: there is no config.toml in it" in done.err) == (1, True)
+
+
+def test_other_rows_than_the_runs_are_refused(cli):
+    """In another order, or divided otherwise, rows that were learned from would be the test."""
+    rng = np.random.default_rng(0)
+    lines = [f"{a:.3f},{b:.3f},{'xy'[k]}" for a, b, k in zip(*rng.normal(size=(2, 60)), rng.integers(0, 2, 60))]  # noqa: B905
+    Path("t.csv").write_text("\n".join(["a,b,kind", *lines]), encoding="utf-8")
+    layers = [{"type": "affine", "units": 16}, "relu", {"type": "affine", "units": 2}]
+    data = {"type": "csv", "path": "t.csv", "task": "classification", "test": 0.2}
+    nnplug.train({"data": data, "model": {"layers": layers}, "train": {"epochs": 30, "batch_size": 8}}, out="run")
+    assert cli("evaluate", "run").code == 0
+    Path("t.csv").rename("moved.csv")
+    assert cli("evaluate", "run", "--set", "path=moved.csv").code == 0
+    Path("t.csv").write_text("\n".join(["a,b,kind", *sorted(lines)]), encoding="utf-8")
+    for change in ("path=t.csv", "seed=1"):
+        done = cli(
+            "evaluate", "run", "--set", change, "--set", "path=" + ("t.csv" if "t.csv" in change else "moved.csv")
+        )
+        assert (done.code, done.out) == (1, "")
+        assert "the test split is not what it was in the run: its loss is" in done.err
+        assert "evaluate on other data with --data NAME" in done.err
+    Path("t.csv").write_text("\n".join(["a,b,kind", *lines[:5]]), encoding="utf-8")
+    done = cli("evaluate", "run", "--set", "path=t.csv")
+    assert (done.code, "with --data NAME" in done.err) == (1, True)

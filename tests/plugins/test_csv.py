@@ -192,7 +192,7 @@ def test_many_rows_are_read_in_order(path: Path) -> None:
     assert (np.column_stack([x, y]) == expected).all()
 
 
-ADVICE = "; correct it, remove the row, or leave out the column with the option ignore"
+ADVICE = "; correct it, remove the row, or leave the column out of training (option ignore)"
 
 
 @pytest.mark.parametrize(
