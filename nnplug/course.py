@@ -15,6 +15,8 @@ from nnplug.contracts import Metric, Schedule, UpdateRule
 from nnplug.errors import ConfigError, NnplugError, Problem
 from nnplug.history import Run
 from nnplug.options import show
+from nnplug.rows import Rows
+from nnplug.specs import Source
 
 DEFAULT_EPOCHS = 10
 REAL = (float, int, np.floating, np.integer)
@@ -61,8 +63,9 @@ def length(config: TrainConfig, rows: int | None) -> tuple[int, int]:
     return epochs, epochs * in_epoch
 
 
-def look_at_rows(rows: int | None, batch_size: int, steps: int) -> None:
+def look_at_rows(source: Source, batch_size: int, steps: int) -> None:
     """Warn of a stream that had another number of rows in an epoch than it says: epochs are not as many as planned."""
+    rows = None if isinstance(source, Rows) else source.rows  # arrays have as many as they have
     if rows is not None and steps != ceil(rows / batch_size):
         warnings.warn(
             f"the train split says that it has {rows} rows, {ceil(rows / batch_size)} batches, and yielded {steps} "

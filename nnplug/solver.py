@@ -168,7 +168,7 @@ class Solver:
                 if self.run.stop_reason:
                     break
             else:
-                look_at_rows(self.splits["train"].rows, self.config.batch_size, self.run.step - self.epoch_start)
+                look_at_rows(self.splits["train"], self.config.batch_size, self.run.step - self.epoch_start)
         if self.run.step == self.epoch_start:
             raise DataError("the train split yielded no batch")
         self._check_parameters()  # the next loss would tell, but may not come
