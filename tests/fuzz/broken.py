@@ -209,6 +209,8 @@ def _of_another_type(place: Place) -> tuple[Any, ...]:
         return WRONG[str]
     if place.option in COMPONENTS and not isinstance(place.value, list):  # a name or a table
         return (3, 0.5, False, [], {}, nan, ["relu"])
+    if place.option == "ignore" and not isinstance(place.value, list):  # a column's name or its number
+        return (0.5, False, [], {}, nan)
     return WRONG[type(place.value)]
 
 
