@@ -56,14 +56,18 @@ def renumbered(data: Dataset, names: tuple[str, ...] | None) -> Dataset:
     if names is None or data.class_names is None or tuple(data.class_names) == names:
         return data
     index = {name: number for number, name in enumerate(names)}
-    values = {value: number for number, name in enumerate(names) if (value := _value(name)) is not None}
+    values: dict[float | None, int] = {
+        value: number for number, name in enumerate(names) if (value := _value(name)) is not None
+    }
+    numbers = []
     for name in data.class_names:
-        if name not in index and _value(name) not in values:
+        number = index.get(name, values.get(_value(name)))
+        if number is None:
             raise DataError(
                 f"the data has a class {quote(name)}, which the model does not know; it knows {listed(names)}"
             )
-    numbers = np.array([index.get(name, values.get(_value(name))) for name in data.class_names])  # type: ignore[arg-type]
-    splits = {split: _renumbered(getattr(data, split), numbers) for split in ("train", "validation", "test")}
+        numbers.append(number)
+    splits = {split: _renumbered(getattr(data, split), np.array(numbers)) for split in ("train", "validation", "test")}
     return evolve(data, **splits, classes=len(names), class_names=names)
 
 

@@ -129,6 +129,11 @@ class OneRow(local):
         return self._network.scores(x, self._ctx).copy()
 
 
+def rows_without_meaning(scores: Array) -> Array:
+    """The numbers of the rows whose scores are not all finite."""
+    return np.flatnonzero(~np.isfinite(scores.reshape(len(scores), -1)).all(axis=1))
+
+
 def check_finite(scores: Array) -> None:
     """Refuse to choose a class by scores that are NaN or infinite.
 
@@ -136,7 +141,7 @@ def check_finite(scores: Array) -> None:
         DataError: with the first such row.
     """
     if not np.isfinite(scores).all():
-        bad = np.flatnonzero(~np.isfinite(scores.reshape(len(scores), -1)).all(axis=1))
+        bad = rows_without_meaning(scores)
         told = f"the scores of {len(bad)} of {len(scores)} rows are not finite, the first is row {bad[0]}"
         raise DataError(f"{told}; x or the model's parameters hold NaN or infinity")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+import numpy as np
 from attrs import evolve
 
 from nnplug.context import Context
@@ -21,14 +22,15 @@ def analytic(network: Network, batch: Whole, make: Make) -> tuple[float, dict[st
     network = evolve(network, buffers=network.buffers.twin())
     layout = network.buffers.layout
     frozen = layout.trained < layout.size  # below the lowest layer that trains a step computes no gradient
-    loss = network.backpropagate(*batch, make(network, frozen))
+    loss, _ = network.backpropagate(*batch, make(network, frozen))
     return loss, network.buffers.named(network.buffers.gradient)
 
 
 def of_input(network: Network, batch: Whole, make: Make) -> Array:
     """The gradient of the objective with respect to x as the network sees it."""
     network = evolve(network, buffers=network.buffers.twin())
-    return network.input_gradient(*batch, make(network, True)).copy()
+    _, dx = network.backpropagate(*batch, make(network, True))
+    return np.array(dx)
 
 
 def numerical(network: Network, batch: Whole, make: Make, names: Iterable[str], h: float) -> dict[str, Array]:

@@ -134,12 +134,11 @@ def train(
             if has_ended(folder):
                 return _ended(folder, registry)
         solver = _make_solver(experiment, callbacks, registry)
-        if folder is not None:
-            return _run(solver, folder, to_toml(experiment, registry), begun=True)
-        claimed = resume and out is not None and was_killed_while_starting(out)
-        folder = claim_folder(out, name, resume)
-        held.enter_context(locked(folder))
-        return _run(solver, folder, to_toml(experiment, registry), begun=claimed)
+        begun = folder is not None or (resume and out is not None and was_killed_while_starting(out))
+        if folder is None:
+            folder = claim_folder(out, name, resume)
+            held.enter_context(locked(folder))
+        return _run(solver, folder, to_toml(experiment, registry), begun)
 
 
 def _run(solver: Solver, folder: Path, config: str, begun: bool) -> TrainResult:

@@ -78,35 +78,23 @@ class Network:
         scores, _ = self.layer.forward(self.buffers.params, x, ctx)  # maybe not in the dtype that was planned
         return average(*self._row_losses(scores, targets, ctx), weight) + self.penalty()
 
-    def backpropagate(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> float:
-        """Assign the gradient of the objective to ``buffers.grads`` and return the objective."""
+    def backpropagate(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> tuple[float, Array | None]:
+        """Assign the gradient of the objective to ``buffers.grads``; return the objective, and dx if ctx needs it."""
         try:
             scores, cache = self.layer.forward(self.buffers.params, x, ctx)
             losses, dscores = self._row_losses(scores, targets, ctx)
             loss = average(losses, dscores, weight)
-            self.layer.backward(self.buffers.params, self.buffers.grads, cache, dscores, ctx)
+            dx = self.layer.backward(self.buffers.params, self.buffers.grads, cache, dscores, ctx)
         except Exception as error:
             self._look_into(error, x, targets, ctx)
             raise
         if self.l2 == 0.0:
-            return loss
+            return loss, dx
         decayed = self.buffers.layout.decayed
         shrink = ctx.empty(decayed, self.buffers.vector.dtype)
         np.multiply(self.buffers.vector[:decayed], self.l2, out=shrink)
         self.buffers.gradient[:decayed] += shrink
-        return loss + self.penalty()
-
-    def input_gradient(self, x: Array, targets: Array, weight: Array | None, ctx: Context) -> Array:
-        """The gradient of the objective with respect to x; assigns that of the parameters on the way."""
-        try:
-            scores, cache = self.layer.forward(self.buffers.params, x, ctx)
-            losses, dscores = self._row_losses(scores, targets, ctx)
-            average(losses, dscores, weight)
-            dx: Any = self.layer.backward(self.buffers.params, self.buffers.grads, cache, dscores, ctx)
-        except Exception as error:
-            self._look_into(error, x, targets, ctx)
-            raise
-        return np.asarray(dx)
+        return loss + self.penalty(), dx
 
     def _row_losses(self, scores: Array, targets: Array, ctx: Context) -> tuple[Array, Array]:
         """``(losses, dscores)``; a loss that takes the mean itself is refused."""

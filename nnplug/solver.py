@@ -190,7 +190,7 @@ class Solver:
             chosen = self._class_weights.take(y)
             weight = chosen if weight is None else weight * chosen
         self._arena.start(len(x))
-        loss = self.model.network.backpropagate(x, y, weight, self._context)
+        loss, _ = self.model.network.backpropagate(x, y, weight, self._context)
         if not self._guard.accepts(loss):
             raise refused_update(self, (x, y, weight), loss)
         self.history.record(loss)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 
+COARSE = 1000  # steps from one number to the next; a column that has fewer is rounded more than by a thousandth
+
+
 def adopt(model: Model, data: Dataset, config: TrainConfig, metrics: Mapping[str, Metric]) -> dict[str, Source]:
     """The splits of data that a model is to learn from; it takes over what it does not know of its data yet.
 
@@ -89,18 +92,17 @@ def open_for(model: Model, split: Any, name: str, metrics: Mapping[str, Metric])
 
 def _warn_of_rounding(x: Any, name: str, model: Model) -> None:
     """Tell of columns of a table whose numbers differ by no more than what float32 makes of them anyway."""
-    if name != "train" or model.scale is not None or on_disk(x) or x.ndim != 2 or x.dtype.kind not in "iuf":
+    dtype = model.input_spec.dtype
+    table = name == "train" and not on_disk(x) and x.ndim == 2 and x.dtype.kind in "iuf"
+    exact = x.dtype.kind in "iu" and np.can_cast(x.dtype, dtype)  # as bytes are
+    if not table or exact or dtype.kind != "f" or model.scale is not None:
         return
     low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
-    steps = np.finfo(model.dtype).eps * np.maximum(np.abs(low), np.abs(high))
-    if (
-        model.input_spec.dtype.kind == "f"
-        and (coarse := np.flatnonzero((high > low) & (high - low < COARSE * steps))).size
-    ):
-        i = coarse[0]
+    steps = np.finfo(dtype).eps * np.maximum(np.abs(low), np.abs(high))
+    for i in np.flatnonzero((high > low) & (high - low < COARSE * steps))[:1]:
         column = repr(model.feature_names[i]) if model.feature_names else f"{i} (counted from 0)"
         warnings.warn(
-            f"column {column} of x goes from {low[i]:.10g} to {high[i]:.10g}, too little for {model.dtype}, which "
+            f"column {column} of x goes from {low[i]:.10g} to {high[i]:.10g}, too little for {dtype}, which "
             "rounds it; subtract an offset (scale = [offset, 1.0]), or set dtype to float64",
             stacklevel=5,
         )
@@ -118,7 +120,6 @@ def _check(name: str, model: Model, metrics: Mapping[str, Metric], shape: tuple[
         raise DataError(f"the {name} split: {error}{classes}") from None
 
 
-COARSE = 1000  # steps from one number to the next; a column that has fewer is rounded more than by a thousandth
 SAMPLE = 2**20  # rows: a share of them is off by no more than 0.0005, one standard deviation
 
 

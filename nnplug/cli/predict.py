@@ -15,7 +15,7 @@ from nnplug.cli.inputs import model_file, read_batch
 from nnplug.cli.output import complain, results_only, say, say_json
 from nnplug.cli.params import PATH, json_option
 from nnplug.errors import DataError
-from nnplug.evaluation import BATCH
+from nnplug.evaluation import BATCH, rows_without_meaning
 from nnplug.files import write_atomically
 from nnplug.loading import load
 from nnplug.model import Model
@@ -122,7 +122,7 @@ def _predict(model: Model, path: Path, batch: Array, wanted: bool) -> Iterator[C
             scores = model.scores(batch[start : start + BATCH])
             loss = model.network.loss
             values, probabilities = loss.predict(scores), loss.probabilities(scores) if wanted else None
-        bad = np.flatnonzero(~np.isfinite(scores).all(axis=tuple(range(1, scores.ndim))))
+        bad = rows_without_meaning(scores)
         values = np.array(values)
         values[bad] = np.nan if values.dtype.kind == "f" else -1
         missing += [start + int(row) for row in bad]
